@@ -1,0 +1,129 @@
+//! The end of a pool: its last handle closes it and drops what is idle.
+//!
+//! This breaks the cycle between the inside and its idle nodes, each of which keeps it alive. A slot whose
+//! owner is inside its fast path at this very moment cannot be visited, and nobody waits for it: such a pool
+//! goes on a list that every later close, build and thread exit sweeps (its registry's passes reach it too).
+
+use crate::collect::Keeper;
+use crate::fence;
+use crate::inside::Inside;
+use crate::managed::{Job, Managed};
+use crate::node::NodePtr;
+use crate::recycle::Recycler;
+use crate::slot::attention;
+use crate::stats::DropReason;
+use crate::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
+use crate::sync::{Mutex, PoisonError};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+/// Closes the pool and gives up the handles' count. A panic of a value's drop goes on to the caller after all
+/// values have been dropped.
+///
+/// # Safety
+/// The caller gives up the handles' count (I1).
+pub(crate) unsafe fn close<T: 'static, R: Recycler<T>>(inside: NonNull<Inside<T, R>>) {
+    // SAFETY: I2: the handles' count, until `release` below.
+    let shared = unsafe { &inside.as_ref().shared };
+    shared.table.with_slots(|slots| {
+        shared.closed.store(true, SeqCst);
+        slots.for_each(|slot| slot.set(attention::CLOSED));
+    });
+    let mut nodes = Vec::new();
+    let mut busy = 0;
+    let fenced = fence::heavy();
+    {
+        let drainer = shared.drainer.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.depot.close(&mut nodes);
+        shared.table.with_slots(|slots| {
+            for slot in slots {
+                // S2, with CLOSED for the mark: it was set before the fence and is never cleared.
+                if fenced.is_complete() && slot.visit() {
+                    slot.take_all(&mut nodes);
+                } else {
+                    busy += 1;
+                }
+            }
+        });
+        for node in &nodes {
+            shared.count_trimmed(*node, DropReason::Closed);
+        }
+        drop(drainer);
+    }
+    {
+        let mut condemned = shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.extend(condemned.drain(..));
+        shared.trimmed.pending_bytes.store(0, Relaxed);
+    }
+    // SAFETY: I2.
+    let keeper = unsafe { Keeper::new(inside) };
+    // SAFETY: the handles' count; the keeper has one of its own.
+    unsafe { Inside::release(inside) };
+    // SAFETY: N1: taken above.
+    let panic = unsafe { destroy_all(inside, nodes) };
+    if busy > 0 {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(keeper));
+        UNFINISHED_COUNT.fetch_add(1, SeqCst);
+    } else {
+        keeper.forgotten();
+    }
+    if let Some(panic) = panic.filter(|_| !std::thread::panicking()) {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Drops every node; returns the first panic of a value's drop.
+///
+/// # Safety
+/// The caller owns the nodes (N1), which `inside` made.
+pub(crate) unsafe fn destroy_all<T, R: Recycler<T>>(
+    inside: NonNull<Inside<T, R>>,
+    nodes: Vec<NodePtr>,
+) -> Option<Box<dyn Any + Send>> {
+    let mut first = None;
+    for node in nodes {
+        // SAFETY: by the contract. Unwind safety: the value is gone either way, and nothing else is touched.
+        let result = catch_unwind(AssertUnwindSafe(|| unsafe { Inside::destroy(inside, node) }));
+        first = first.or(result.err());
+    }
+    first
+}
+
+/// Drops what earlier closes had to leave behind. One relaxed load when there is nothing.
+pub(crate) fn sweep_unfinished() {
+    if UNFINISHED_COUNT.load(Relaxed) == 0 {
+        return;
+    }
+    let Ok(mut unfinished) = UNFINISHED.try_lock() else { return };
+    let keepers = std::mem::take(&mut *unfinished);
+    drop(unfinished); // values are dropped below, and their drops may close other pools
+    let mut rest = Vec::new();
+    for keeper in keepers {
+        keeper.mark();
+        let fenced = fence::heavy();
+        let busy = keeper.collect(&fenced, Job::Reclaim { extra_bytes: 0 }).busy_slots;
+        keeper.drop_condemned(Duration::MAX);
+        if busy > 0 {
+            rest.push(keeper);
+        } else {
+            UNFINISHED_COUNT.fetch_sub(1, SeqCst);
+        }
+    }
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).append(&mut rest);
+}
+
+#[cfg(not(ebbpool_loom))]
+static UNFINISHED: Mutex<Vec<Box<dyn Managed>>> = Mutex::new(Vec::new());
+#[cfg(not(ebbpool_loom))]
+static UNFINISHED_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+#[cfg(ebbpool_loom)]
+loom::lazy_static! {
+    static ref UNFINISHED: Mutex<Vec<Box<dyn Managed>>> = Mutex::new(Vec::new());
+    static ref UNFINISHED_COUNT: AtomicUsize = AtomicUsize::new(0);
+}

@@ -1,0 +1,132 @@
+//! The depot: idle objects that threads share.
+//!
+//! Striped, so that threads that come at the same time rarely meet. The data path tries the stripes in turn
+//! and never waits: a get that finds them all busy creates, a return drops. The newest objects are handed out
+//! first and the oldest taken first by trims, so what the load does not need grows cold at one end.
+//! It knows neither capacity nor slots: who puts an object here has credit for it.
+
+use crate::node::NodePtr;
+use crate::sync::{Mutex, MutexGuard, PoisonError, STRIPES};
+use std::collections::VecDeque;
+
+pub(crate) struct Depot {
+    stripes: [Stripe; STRIPES],
+}
+
+#[repr(align(64))]
+struct Stripe(Mutex<Content>);
+
+struct Content {
+    /// Oldest in front.
+    nodes: VecDeque<NodePtr>,
+    closed: bool,
+}
+
+/// Why an object could not be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Closed,
+    Contended,
+}
+
+impl Depot {
+    pub(crate) fn new() -> Self {
+        let stripe = || Stripe(Mutex::new(Content { nodes: VecDeque::new(), closed: false }));
+        Self { stripes: std::array::from_fn(|_| stripe()) }
+    }
+
+    /// Takes up to `max` of the newest objects of the first stripe that is free and not empty; the newest last.
+    pub(crate) fn take(&self, home: usize, max: usize, into: &mut Vec<NodePtr>) {
+        for stripe in self.from(home) {
+            let Ok(mut content) = stripe.0.try_lock() else { continue };
+            let rest = content.nodes.len().saturating_sub(max);
+            into.extend(content.nodes.drain(rest..));
+            if !into.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Puts all of `nodes`, oldest first, or none.
+    pub(crate) fn put(&self, home: usize, nodes: &mut Vec<NodePtr>) -> Result<(), Refused> {
+        for stripe in self.from(home) {
+            let Ok(mut content) = stripe.0.try_lock() else { continue };
+            if content.closed {
+                return Err(Refused::Closed);
+            }
+            content.nodes.extend(nodes.drain(..));
+            return Ok(());
+        }
+        Err(Refused::Contended)
+    }
+
+    fn from(&self, home: usize) -> impl Iterator<Item = &Stripe> {
+        (0..STRIPES).map(move |i| &self.stripes[(home + i) % STRIPES])
+    }
+
+    // ---- for the drainer, which may wait for the data path's short critical sections ----
+
+    /// Puts `nodes` spread over the stripes, even into a closed depot (the drainer takes them out again).
+    pub(crate) fn put_spread(&self, nodes: &[NodePtr]) {
+        for (stripe, part) in self.stripes.iter().zip(nodes.chunks(nodes.len().div_ceil(STRIPES).max(1))) {
+            stripe.lock().nodes.extend(part);
+        }
+    }
+
+    /// Takes the oldest object of one stripe after the other until `enough` says so or all are empty.
+    pub(crate) fn take_oldest(&self, mut enough: impl FnMut() -> bool, mut each: impl FnMut(NodePtr)) {
+        let mut emptied = 0;
+        for stripe in self.stripes.iter().cycle() {
+            let mut content = stripe.lock();
+            for _ in 0..TURN {
+                if enough() {
+                    return;
+                }
+                match content.nodes.pop_front() {
+                    Some(node) => {
+                        emptied = 0;
+                        each(node);
+                    }
+                    None => break,
+                }
+            }
+            emptied += usize::from(content.nodes.is_empty());
+            if emptied > STRIPES {
+                return;
+            }
+        }
+    }
+
+    /// Refuses everything from now on; takes what there is.
+    pub(crate) fn close(&self, into: &mut Vec<NodePtr>) {
+        for stripe in &self.stripes {
+            let mut content = stripe.lock();
+            content.closed = true;
+            into.extend(content.nodes.drain(..));
+        }
+    }
+
+    /// Objects and bytes; the stripes one after the other.
+    pub(crate) fn level(&self) -> (u64, u64) {
+        self.stripes.iter().fold((0, 0), |(objects, bytes), stripe| {
+            let content = stripe.lock();
+            let weight: u64 = content.nodes.iter().map(|node| node.weight()).sum();
+            (objects + content.nodes.len() as u64, bytes + weight)
+        })
+    }
+
+    /// Runs `f` while nothing can enter or leave, with all objects.
+    pub(crate) fn while_locked<O>(&self, f: impl FnOnce(&mut dyn Iterator<Item = NodePtr>) -> O) -> O {
+        let all: Vec<_> = self.stripes.iter().map(Stripe::lock).collect();
+        f(&mut all.iter().flat_map(|content| content.nodes.iter().copied()))
+    }
+}
+
+/// Objects taken from one stripe before the next has its turn.
+const TURN: usize = 8;
+
+impl Stripe {
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

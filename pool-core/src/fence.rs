@@ -1,0 +1,112 @@
+//! The asymmetric fence between an owner's fast path and a drainer.
+//!
+//! Owner: store `active`, *light* fence, load `attention`. Drainer: store `attention`, *heavy* fence, load
+//! `active`. At least one of the two must see the other's store (Dekker). Light is a compiler fence where the
+//! kernel offers `membarrier(PRIVATE_EXPEDITED)`, which makes every running thread of the process execute a
+//! full barrier on the drainer's behalf; elsewhere both sides use a SeqCst fence, and every slot carries
+//! [`attention::FALLBACK`](crate::slot::attention) so that the owner takes the branch that has it.
+//!
+//! Rules for the `unsafe` here: **F1** the two system calls pass integers only and touch no memory of ours.
+
+use crate::sync::atomic::{Ordering, fence};
+use std::sync::atomic::AtomicU64;
+
+/// Proof that a heavy fence was completed, and which one. [`Managed::collect`](crate::Managed::collect)
+/// accepts it only for slots that were marked before the fence began.
+#[derive(Debug)]
+pub struct Fenced {
+    epoch: u64,
+    complete: bool,
+}
+
+impl Fenced {
+    /// False if the kernel refused: then no slot may be visited.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether this fence covers stores made before `marked_at` was read by [`epoch`].
+    pub(crate) fn covers(&self, marked_at: u64) -> bool {
+        self.complete && self.epoch > marked_at
+    }
+}
+
+/// Heavy fences begun by this process. Plain std also under loom: it orders nothing, it only refuses misuse.
+static EPOCH: AtomicU64 = AtomicU64::new(0);
+
+/// Read after marking: a fence whose epoch is larger began later.
+pub(crate) fn epoch() -> u64 {
+    // A read-modify-write, so that a later fence's own synchronises with the marks before this one.
+    EPOCH.fetch_add(0, Ordering::SeqCst)
+}
+
+/// The drainer's side. 12–20 µs with busy threads under membarrier.
+pub(crate) fn heavy() -> Fenced {
+    let epoch = EPOCH.fetch_add(1, Ordering::SeqCst) + 1;
+    let complete = match strategy() {
+        Strategy::Membarrier => membarrier::everywhere(),
+        Strategy::SeqCst => {
+            // Pairs with the fence in `Slot::enter_cold`.
+            fence(Ordering::SeqCst);
+            true
+        }
+    };
+    Fenced { epoch, complete }
+}
+
+/// The owner's side: keeps the compiler from moving the load of `attention` above the store of `active`.
+/// The processor is kept from it by [`heavy`].
+#[inline(always)]
+pub(crate) fn light() {
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strategy {
+    /// Light is free, heavy is a system call.
+    Membarrier,
+    /// Both sides fence.
+    SeqCst,
+}
+
+/// Chosen once for the process, before its first slot.
+pub(crate) fn strategy() -> Strategy {
+    #[cfg(all(target_os = "linux", not(ebbpool_loom)))]
+    {
+        static CHOSEN: std::sync::OnceLock<Strategy> = std::sync::OnceLock::new();
+        *CHOSEN.get_or_init(|| if membarrier::register() { Strategy::Membarrier } else { Strategy::SeqCst })
+    }
+    #[cfg(not(all(target_os = "linux", not(ebbpool_loom))))]
+    Strategy::SeqCst
+}
+
+#[cfg(all(target_os = "linux", not(ebbpool_loom)))]
+mod membarrier {
+    /// `MEMBARRIER_CMD_PRIVATE_EXPEDITED`
+    const FENCE: libc::c_int = 1 << 3;
+    /// `MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED`
+    const REGISTER: libc::c_int = 1 << 4;
+
+    pub(super) fn register() -> bool {
+        // The variable forces the fallback, so that it can be tested on a kernel that has membarrier.
+        std::env::var_os("EBBPOOL_FENCE").is_none_or(|v| v != "seqcst") && call(REGISTER)
+    }
+
+    /// False if the kernel refuses although it allowed registration (a seccomp filter set later): then no
+    /// slot may be visited. A forked child inherits its parent's registration; asking again is harmless.
+    pub(super) fn everywhere() -> bool {
+        call(FENCE) || (call(REGISTER) && call(FENCE))
+    }
+
+    fn call(command: libc::c_int) -> bool {
+        // SAFETY: F1.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(ebbpool_loom))))]
+mod membarrier {
+    pub(super) fn everywhere() -> bool {
+        false
+    }
+}

@@ -1,0 +1,172 @@
+//! The guard: a lent object, returned when it is dropped.
+
+use crate::inside::Inside;
+use crate::node::{Node, NodePtr, Special};
+use crate::recycle::{ByTrait, Keep, Recycler};
+use crate::retention::Retention;
+use crate::slot::Slot;
+use crate::stats::DropReason;
+use crate::thread_id;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+
+/// A lent object. Dropping it returns it, on any thread, also after the pool's last handle is gone.
+///
+/// One pointer wide and `'static`; holding it costs no reference count.
+pub struct Pooled<T, R: Recycler<T> = ByTrait> {
+    node: NonNull<Node<T, R>>,
+}
+
+// SAFETY: N1: the guard owns its node; a value that may move between threads may do so inside its guard.
+unsafe impl<T: Send, R: Recycler<T>> Send for Pooled<T, R> {}
+// SAFETY: a shared guard gives out `&T` only.
+unsafe impl<T: Sync, R: Recycler<T>> Sync for Pooled<T, R> {}
+
+impl<T, R: Recycler<T>> Pooled<T, R> {
+    /// # Safety
+    /// N1: the caller owns `node` and gives it away; it was made for `T` and `R`.
+    #[inline(always)]
+    pub(crate) unsafe fn new(node: NodePtr) -> Self {
+        // SAFETY: by the contract.
+        Self { node: unsafe { node.typed() } }
+    }
+}
+
+impl<T, R: Recycler<T>> Deref for Pooled<T, R> {
+    type Target = T;
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: N1.
+        unsafe { &(*self.node.as_ptr()).value }
+    }
+}
+
+impl<T, R: Recycler<T>> DerefMut for Pooled<T, R> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: N1.
+        unsafe { &mut (*self.node.as_ptr()).value }
+    }
+}
+
+impl<T, R: Recycler<T>> AsRef<T> for Pooled<T, R> {
+    fn as_ref(&self) -> &T {
+        self
+    }
+}
+
+impl<T: fmt::Debug, R: Recycler<T>> fmt::Debug for Pooled<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T, R: Recycler<T>> Drop for Pooled<T, R> {
+    #[inline]
+    fn drop(&mut self) {
+        let node = self.node;
+        // SAFETY: N1: the guard owned the node and is going; from here the local does. I2: the node keeps the
+        // inside alive until it is given away, which is the last thing that each branch does.
+        unsafe {
+            let header = &raw mut (*node.as_ptr()).header;
+            if (*header).special != Special::Nothing || std::thread::panicking() {
+                return return_special(node);
+            }
+            let inside = (*header).inside.cast::<Inside<T, R>>();
+            let on_panic = Tainted(node);
+            let retention = Retention::new((*header).strikes);
+            let value = &mut (*node.as_ptr()).value;
+            let keep = (*inside.as_ptr()).recycler.recycle(value, &retention);
+            let weight = (*inside.as_ptr()).recycler.weight(value) as u64;
+            std::mem::forget(on_panic);
+            (*header).strikes = retention.strikes();
+            if keep == Keep::Yes && weight == (*header).weight {
+                let slot: *const Slot = (*inside.as_ptr()).shared.table.get(thread_id::current());
+                if !slot.is_null() && Slot::return_fast(slot, NodePtr::from_typed(node), weight) {
+                    return; // S5: the pool may be gone
+                }
+            }
+            let verdict = match keep {
+                Keep::Yes => Ok(()),
+                Keep::Oversize => Err(DropReason::Oversize),
+                Keep::Refused => Err(DropReason::Refused),
+            };
+            return_slow(node, weight, verdict);
+        }
+    }
+}
+
+/// Drops the value as tainted when its `recycle` or `weight` panics.
+struct Tainted<T, R: Recycler<T>>(NonNull<Node<T, R>>);
+
+impl<T, R: Recycler<T>> Drop for Tainted<T, R> {
+    #[cold]
+    fn drop(&mut self) {
+        // SAFETY: N1: only dropped while the guard's drop unwinds, which then does nothing more.
+        unsafe {
+            let weight = (*self.0.as_ptr()).header.weight;
+            return_slow(self.0, weight, Err(DropReason::Tainted));
+        }
+    }
+}
+
+/// # Safety
+/// N1: the caller owns `node` and gives it away.
+#[cold]
+unsafe fn return_slow<T, R: Recycler<T>>(
+    node: NonNull<Node<T, R>>,
+    weight: u64,
+    verdict: Result<(), DropReason>,
+) {
+    /// Gives the count back also when dropping the value panics.
+    struct Hold<T, R>(NonNull<Inside<T, R>>);
+    impl<T, R> Drop for Hold<T, R> {
+        fn drop(&mut self) {
+            // SAFETY: the count taken below.
+            unsafe { Inside::release(self.0) };
+        }
+    }
+    // SAFETY: N1; I3: a count of our own before the node is given away.
+    unsafe {
+        let header = &raw mut (*node.as_ptr()).header;
+        let inside = (*header).inside.cast::<Inside<T, R>>();
+        Inside::acquire(inside);
+        let hold = Hold(inside);
+        let before = std::mem::replace(&mut (*header).weight, weight);
+        let shared = &(*inside.as_ptr()).shared;
+        shared.charge_growth(before, weight);
+        if let Some(node) = shared.take_back(NodePtr::from_typed(node), before, weight, verdict) {
+            Inside::destroy(inside, node);
+        }
+        drop(hold);
+    }
+}
+
+/// A return that is more than a return: a lease on record, a fault, a panic under way.
+///
+/// # Safety
+/// N1: the caller owns `node` and gives it away.
+#[cold]
+unsafe fn return_special<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) {
+    // SAFETY: N1.
+    unsafe {
+        let header = &raw mut (*node.as_ptr()).header;
+        #[cfg(feature = "failpoints")]
+        match (*header).special {
+            Special::LostKept => return,
+            Special::LostDropped => return std::mem::ManuallyDrop::drop(&mut (*node.as_ptr()).value),
+            Special::Nothing | Special::Recorded => {}
+        }
+        (*header).special = Special::Nothing;
+        if let Some(record) = (*header).lease.take() {
+            record.end();
+        }
+        if std::thread::panicking() {
+            // What its user left behind half done must not reach the next one.
+            let weight = (*header).weight;
+            return return_slow(node, weight, Err(DropReason::Tainted));
+        }
+        drop(Pooled { node });
+    }
+}

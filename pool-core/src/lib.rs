@@ -1,0 +1,70 @@
+//! Object pools that can be drained, watched and bounded while every get and return stays lock-free.
+//!
+//! ```
+//! use pool_core::Pool;
+//!
+//! let buffers = Pool::new("http.body", Vec::<u8>::new);
+//! let mut buffer = buffers.get(); // idle if there is one, else created
+//! buffer.extend_from_slice(b"hello");
+//! drop(buffer);                   // cleared and kept for the next get
+//! assert_eq!(buffers.stats().idle_objects, 1);
+//! ```
+//!
+//! ```text
+//!  thread ──► slot (this id's magazine, LIFO) ──miss──► depot (shared, striped) ──miss──► create()
+//!              ▲ owner: plain loads and stores            ▲ half a magazine at a time
+//!              └── mark / collect: another thread, through an asymmetric fence
+//! ```
+//!
+//! The layers, from the caller down: [`Pool`] and its guard [`Pooled`] (`pool`, `guard`), what the handles and
+//! objects of one pool share (`inside`), the slot of one thread id (`slot`), what threads share (`depot`,
+//! `credit`), one object (`node`). Beside them: passes over many pools ([`Registry`], `collect`), records of
+//! leases (`lease`), and the seam to clock, thread ids, randomness, fences and atomics (`sync`).
+//!
+//! This crate knows neither controllers nor files, HTTP or metrics.
+#![deny(missing_docs)]
+// The fast path is a chain of functions of a few instructions each; one that is not inlined doubles its cost.
+#![allow(clippy::inline_always)]
+
+mod close;
+mod collect;
+mod credit;
+mod depot;
+#[cfg(feature = "failpoints")]
+pub mod fault;
+mod fence;
+mod grant;
+mod guard;
+mod headroom;
+mod inside;
+mod knobs;
+mod lease;
+mod managed;
+mod node;
+mod pool;
+mod recycle;
+#[cfg(not(ebbpool_loom))]
+mod registry;
+mod retention;
+mod slot;
+mod stats;
+mod sync;
+mod table;
+mod thread_id;
+
+#[cfg(all(test, ebbpool_loom))]
+mod loom_tests;
+#[cfg(all(test, not(ebbpool_loom)))]
+mod tests;
+
+pub use fence::Fenced;
+pub use grant::Grant;
+pub use guard::Pooled;
+pub use knobs::{Author, Capacity, Knob, KnobError, LeaseLevel};
+pub use managed::{Collected, Job, Managed, Taken};
+pub use pool::{BuildError, Pool, PoolBuilder};
+pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};
+#[cfg(not(ebbpool_loom))]
+pub use registry::{NameTaken, Registry};
+pub use retention::Retention;
+pub use stats::{DropReason, Gets, PoolStats, Suspect};

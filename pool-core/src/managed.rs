@@ -1,0 +1,101 @@
+//! What a controller knows of a pool, and nothing more.
+
+use crate::fence::Fenced;
+use crate::knobs::{Author, Capacity, Knob, LeaseLevel};
+use crate::stats::{DropReason, PoolStats, Suspect};
+use std::time::Duration;
+
+/// A pool as seen by a [`Registry`](crate::Registry) and a controller: statistics, knobs and removal of idle
+/// objects. Implement it to attach a cache of your own.
+///
+/// Removal runs in passes that [`Registry::pass`](crate::Registry::pass) drives: [`mark`](Self::mark) on every
+/// pool, one heavy fence for all of them, [`collect`](Self::collect) on every pool. A cache that is guarded
+/// by a lock can leave `mark` empty.
+pub trait Managed: Send + Sync {
+    /// The name: unique in its registry, a label in metrics.
+    fn name(&self) -> &str;
+
+    /// Racing statistics: cheap (some nanoseconds a slot), each figure true at some moment of the call.
+    fn stats(&self) -> PoolStats;
+
+    /// The capacity in force and who set it.
+    fn capacity(&self) -> Knob<Capacity>;
+
+    /// Sets the capacity and returns the new generation. Growth is in force at once. After a cut nothing new
+    /// is kept above it, and the surplus goes with the next [`trim_depot`](Self::trim_depot) or pass.
+    fn set_capacity(&self, capacity: Capacity, author: Author, reason: &str) -> u64;
+
+    /// The share of leases on record.
+    fn lease_level(&self) -> LeaseLevel;
+
+    /// Changes the share of leases on record; seen by every thread within one operation.
+    fn set_lease_level(&self, level: LeaseLevel);
+
+    /// Sites with recorded leases older than `older_than`, worst first.
+    fn suspects(&self, older_than: Duration) -> Vec<Suspect>;
+
+    /// Takes idle objects from what threads share, coldest first: those above capacity, and besides up to
+    /// `extra_bytes` more. Needs no fence and does not reach magazines. The objects are condemned: they are
+    /// dropped by [`drop_condemned`](Self::drop_condemned). Never waits.
+    fn trim_depot(&self, extra_bytes: u64, reason: DropReason) -> Taken;
+
+    /// Phase one of a pass: asks every slot to stop.
+    fn mark(&self);
+
+    /// Phase two of a pass: visits every marked slot once, does `job`, and lets the slots go. A slot whose
+    /// owner is inside its fast path is left for the next pass and counted in [`Collected::busy_slots`].
+    ///
+    /// `fenced` is proof of a heavy fence; a fence from before the mark is refused by visiting nothing.
+    fn collect(&self, fenced: &Fenced, job: Job) -> Collected;
+
+    /// Drops condemned objects until none is left or `budget` is over (at least one object is dropped, and
+    /// one object's drop is never interrupted). Returns whether none is left.
+    fn drop_condemned(&self, budget: Duration) -> bool;
+
+    /// Whether the last handle is gone and nothing is lent: the registry may forget the pool.
+    fn is_finished(&self) -> bool;
+
+    /// Lets fault sites of this pool ask the process-wide decider (see [`fault`](crate::fault)).
+    #[cfg(feature = "failpoints")]
+    fn set_faults_armed(&self, armed: bool);
+}
+
+/// What a pass does with the slots it reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Moves what is idle in magazines to the depot, takes back unused credit, and condemns what is above
+    /// capacity, and besides up to `extra_bytes` more.
+    Reclaim {
+        /// Bytes to condemn beyond what is above capacity.
+        extra_bytes: u64,
+    },
+    /// Reads a consistent snapshot and moves nothing.
+    Snapshot,
+}
+
+/// Objects that were condemned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// How many.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Taken {
+    fn add_assign(&mut self, other: Self) {
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What [`Managed::collect`] did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Collected {
+    /// What was condemned.
+    pub taken: Taken,
+    /// Slots whose owner was inside; their objects wait for the next pass.
+    pub busy_slots: u64,
+    /// For [`Job::Snapshot`]: the statistics; consistent if no slot was busy.
+    pub snapshot: Option<PoolStats>,
+}

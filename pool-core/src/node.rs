@@ -1,0 +1,119 @@
+//! One pooled object: a header and the value.
+//!
+//! A node belongs to exactly one holder at a time: a guard, a magazine, the depot, the condemned list, or a
+//! local variable on its way between them. The holder has the node as if by `&mut`.
+//!
+//! Rules for the `unsafe` here and wherever a [`NodePtr`] is read:
+//! **N1** holding a `NodePtr` is owning the node; it is copied only when the old copy is forgotten in the same
+//! step. **N2** a `NodePtr` comes from `Box<Node<T, R>>` and keeps that allocation's provenance, so the header
+//! and, for the inside that made it, the whole node may be reached through it. **N3** a node is freed once, by
+//! [`destroy`], which its holder calls last.
+
+use crate::inside::Inside;
+use crate::lease::Record;
+use crate::recycle::Recycler;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// What the pool writes beside each value: 32 bytes.
+#[repr(C)]
+pub(crate) struct Header {
+    /// The `Inside<T, R>` that made the node. The node keeps it alive by one reference count.
+    pub(crate) inside: NonNull<()>,
+    /// The lease's record, if it is one of those on record.
+    pub(crate) lease: Option<Arc<Record>>,
+    /// Bytes, when last weighed. While a fresh object is lent for the first time: what is expected of it.
+    pub(crate) weight: u64,
+    /// Strikes of retention by use.
+    pub(crate) strikes: u8,
+    /// What the return path must see to beside recycling.
+    pub(crate) special: Special,
+}
+
+/// Why a return takes the slow path. One byte, so that the fast path asks one question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Special {
+    Nothing = 0,
+    /// A lease on record ends.
+    Recorded,
+    /// A fault makes this lease one that never returns: its value is dropped.
+    #[cfg(feature = "failpoints")]
+    LostDropped,
+    /// A fault makes this lease one that never returns: its value stays.
+    #[cfg(feature = "failpoints")]
+    LostKept,
+}
+
+#[repr(C)]
+pub(crate) struct Node<T, R> {
+    pub(crate) header: Header,
+    pub(crate) value: ManuallyDrop<T>,
+    recycler: std::marker::PhantomData<R>,
+}
+
+/// An owned node whose type is known only to its inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NodePtr(NonNull<Header>);
+
+// SAFETY: N1: moving the pointer moves the ownership; the types that lend values out require `T: Send`.
+unsafe impl Send for NodePtr {}
+
+impl NodePtr {
+    pub(crate) fn new<T, R: Recycler<T>>(inside: NonNull<Inside<T, R>>, value: T, weight: u64) -> Self {
+        let header =
+            Header { inside: inside.cast(), lease: None, weight, strikes: 0, special: Special::Nothing };
+        let node: Box<Node<T, R>> =
+            Box::new(Node { header, value: ManuallyDrop::new(value), recycler: std::marker::PhantomData });
+        Self(NonNull::from(Box::leak(node)).cast())
+    }
+
+    /// # Safety
+    /// The node was made for `T` and `R` (N2).
+    #[inline(always)]
+    pub(crate) unsafe fn typed<T, R>(self) -> NonNull<Node<T, R>> {
+        self.0.cast()
+    }
+
+    #[inline(always)]
+    pub(crate) fn from_typed<T, R>(node: NonNull<Node<T, R>>) -> Self {
+        Self(node.cast())
+    }
+
+    #[inline(always)]
+    pub(crate) fn weight(self) -> u64 {
+        // SAFETY: N1, N2: we own the node, and a header of it is always initialised.
+        unsafe { (*self.0.as_ptr()).weight }
+    }
+}
+
+/// Drops the value and frees the node; gives back nothing of the inside's reference count.
+///
+/// # Safety
+/// N1 and N3: the caller owns `node`, made for `T` and `R`, and does not use it again.
+pub(crate) unsafe fn destroy<T, R>(node: NodePtr) {
+    /// Frees the node also when dropping the value panics.
+    struct Free<T, R>(NonNull<Node<T, R>>);
+    impl<T, R> Drop for Free<T, R> {
+        fn drop(&mut self) {
+            // SAFETY: N2, N3: from `Box::leak` in `NodePtr::new`, freed once; the value was dropped already
+            // (or panicked while it was), which `ManuallyDrop` keeps from happening again.
+            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
+    }
+    // SAFETY: by this function's contract.
+    let free = Free(unsafe { node.typed::<T, R>() });
+    // SAFETY: N1: owned, and its value is dropped only here.
+    unsafe { ManuallyDrop::drop(&mut (*free.0.as_ptr()).value) };
+}
+
+#[cfg(all(test, not(ebbpool_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_within_its_budget() {
+        assert!(size_of::<Header>() <= 32, "{} bytes", size_of::<Header>());
+    }
+}

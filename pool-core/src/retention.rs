@@ -1,0 +1,97 @@
+//! Retention by use: whether a growable value is worth keeping at the size it has now.
+//!
+//! A buffer that grew to 2 MiB for one request and held 4 KiB ever since must not pin 2 MiB. One return
+//! cannot tell (the return after the growth looks well used, the next small one may be an exception), so the
+//! verdict is over several returns: the rule of Go's jsontext. Values up to 4 KiB are always kept; a return
+//! that used at least a quarter clears the object's strikes; the fourth strike in a row discards it.
+//! This module knows only two numbers and a count of strikes.
+
+use crate::recycle::Keep;
+use std::cell::Cell;
+
+/// Strikes that an object has collected, and the rule by which they count. A value with several growable
+/// parts asks once for each; one badly used part is enough for a strike, and a return costs one strike at most.
+#[derive(Debug)]
+pub struct Retention {
+    before: u8,
+    struck: Cell<bool>,
+}
+
+impl Retention {
+    /// Bytes up to which a value is always kept.
+    pub const ALWAYS_KEPT: usize = 4096;
+    /// A return that used less than one in this of the bytes held is a strike.
+    pub const USED_ONE_IN: usize = 4;
+    /// The strike that discards.
+    pub const STRIKES_MAX: u8 = 4;
+
+    #[inline]
+    pub(crate) fn new(strikes: u8) -> Self {
+        Self { before: strikes, struck: Cell::new(false) }
+    }
+
+    /// The object's strikes after this return.
+    #[inline]
+    pub(crate) fn strikes(&self) -> u8 {
+        if self.struck.get() { self.before.saturating_add(1) } else { 0 }
+    }
+
+    /// Judges a value that holds `held` bytes, of which its last user used `used`.
+    ///
+    /// ```
+    /// # use pool_core::{Keep, Pool, Recycle, Retention};
+    /// struct Page { bytes: Box<[u8]>, used: usize }
+    /// impl Recycle for Page {
+    ///     fn recycle(&mut self, retention: &Retention) -> Keep {
+    ///         retention.judge(std::mem::take(&mut self.used), self.bytes.len())
+    ///     }
+    ///     fn weight(&self) -> usize { self.bytes.len() }
+    /// }
+    /// ```
+    #[inline]
+    pub fn judge(&self, used: usize, held: usize) -> Keep {
+        if held <= Self::ALWAYS_KEPT || used >= held / Self::USED_ONE_IN {
+            return Keep::Yes;
+        }
+        self.struck.set(true);
+        if self.before.saturating_add(1) < Self::STRIKES_MAX { Keep::Yes } else { Keep::Oversize }
+    }
+}
+
+#[cfg(all(test, not(ebbpool_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fourth_strike_in_a_row_discards() {
+        let mut strikes = 0;
+        let mut verdicts = Vec::new();
+        for _ in 0..4 {
+            let r = Retention::new(strikes);
+            verdicts.push(r.judge(4096, 2 << 20));
+            strikes = r.strikes();
+        }
+        assert_eq!(verdicts, [Keep::Yes, Keep::Yes, Keep::Yes, Keep::Oversize]);
+    }
+
+    #[test]
+    fn a_quarter_used_clears_the_strikes() {
+        let r = Retention::new(3);
+        assert_eq!(r.judge(512 << 10, 2 << 20), Keep::Yes);
+        assert_eq!(r.strikes(), 0);
+    }
+
+    #[test]
+    fn a_well_used_part_does_not_hide_a_badly_used_one() {
+        let r = Retention::new(2);
+        assert_eq!(r.judge(0, 2 << 20), Keep::Yes);
+        assert_eq!(r.judge(1 << 20, 1 << 20), Keep::Yes);
+        assert_eq!(r.strikes(), 3);
+    }
+
+    #[test]
+    fn small_values_are_always_kept() {
+        assert_eq!(Retention::new(3).judge(0, Retention::ALWAYS_KEPT), Keep::Yes);
+        assert_eq!(Retention::new(3).judge(0, Retention::ALWAYS_KEPT + 1), Keep::Oversize);
+    }
+}

@@ -1,0 +1,396 @@
+//! A slot: one thread id's magazine in one pool, and the protocol by which a drainer may visit it.
+//!
+//! The owner is the thread that has the slot's id. It works inside [`Slot::enter`] … [`Slot::leave`] with
+//! plain loads and stores. A drainer sets [`attention::STOP`], issues a heavy fence, and then may visit the
+//! slot if `active` is 0. Nobody waits: an owner that is asked to stop goes to the depot, a drainer that
+//! finds the owner inside leaves the slot for the next pass.
+//!
+//! Rules for the `unsafe` here:
+//! **S1** between an `enter` that returned true and `leave`, the owner alone touches what is marked *guarded*.
+//! **S2** a drainer touches it only between a mark, a heavy fence that began after the mark, a load of
+//! `active` that gave 0, and the release of the mark; one drainer at a time (the pool's drainer lock).
+//! **S3** S1 and S2 exclude each other: the fence makes the owner see the mark or the drainer see `active`.
+//! **S4** magazine entries below `len` are initialised, and owned (N1); those above are not.
+//! **S5** after `leave` following a push, the pool may be gone: the owner touches neither slot nor inside.
+//!
+//! Counters are owner-written, relaxed and cumulative; a racing reader may see any past value of each.
+
+use crate::fence;
+use crate::node::NodePtr;
+use crate::stats::DropReason;
+use crate::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    fence,
+};
+use crate::sync::{MAGAZINE, UnsafeCell, yield_point};
+use std::mem::MaybeUninit;
+
+/// Bits of the attention word. Others than the owner change it by read-modify-write only.
+pub(crate) mod attention {
+    /// A drainer wants to visit: keep out.
+    pub(crate) const STOP: u32 = 1;
+    /// The pool is closed: returned objects are dropped.
+    pub(crate) const CLOSED: u32 = 1 << 1;
+    /// The sampling knob changed: draw a new interval.
+    pub(crate) const RESAMPLE: u32 = 1 << 2;
+    /// Fault sites are armed.
+    #[cfg(feature = "failpoints")]
+    pub(crate) const FAULTS: u32 = 1 << 3;
+    /// No membarrier: the owner fences too. Never cleared.
+    pub(crate) const FALLBACK: u32 = 1 << 4;
+    /// What keeps an owner out; everything else only sends it through the slow path.
+    pub(crate) const BARRED: u32 = STOP | CLOSED;
+}
+
+/// Aligned so that two threads never write to one cache line (128: adjacent lines are fetched in pairs).
+#[repr(align(128))]
+pub(crate) struct Slot {
+    /// 1 while the owner is inside.
+    active: AtomicU32,
+    attention: AtomicU32,
+    /// Objects in the magazine. Guarded.
+    len: AtomicU32,
+    /// Objects that the magazine may hold: this slot's part of the pool's capacity. Guarded.
+    credit_objects: AtomicU32,
+    /// Their bytes. Guarded.
+    bytes: AtomicU64,
+    /// Bytes that the magazine may hold. Guarded.
+    credit_bytes: AtomicU64,
+    /// The value of `gets` at which the next lease is recorded. Guarded.
+    next_sample: AtomicU64,
+    chance: AtomicU64,
+    pub(crate) counters: Counters,
+    magazine: [UnsafeCell<MaybeUninit<NodePtr>>; MAGAZINE],
+}
+
+/// What happened through one slot. Cumulative; guarded, so that a visit reads them all at one moment.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(crate) gets: AtomicU64,
+    pub(crate) kept: AtomicU64,
+    pub(crate) refilled: AtomicU64,
+    pub(crate) created: AtomicU64,
+    pub(crate) created_bytes: AtomicU64,
+    /// Bytes by which objects were heavier at their return than before; wraps when they were lighter.
+    pub(crate) grown_bytes: AtomicU64,
+    pub(crate) dropped: [AtomicU64; DropReason::ALL.len()],
+    pub(crate) dropped_bytes: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        Self {
+            gets: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
+            refilled: AtomicU64::new(0),
+            created: AtomicU64::new(0),
+            created_bytes: AtomicU64::new(0),
+            grown_bytes: AtomicU64::new(0),
+            dropped: std::array::from_fn(|_| AtomicU64::new(0)),
+            dropped_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Adds with a load and a store: for the one writer that a guarded counter has.
+    #[inline(always)]
+    pub(crate) fn add(counter: &AtomicU64, n: u64) {
+        counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+}
+
+// SAFETY: S1–S3 say who touches the magazine when; everything else is atomic.
+unsafe impl Sync for Slot {}
+// SAFETY: the magazine's nodes are owned (S4) and `NodePtr` is `Send`.
+unsafe impl Send for Slot {}
+
+impl Slot {
+    pub(crate) fn new(attention: u32, seed: u64) -> Self {
+        let fallback = if fence::strategy() == fence::Strategy::SeqCst { attention::FALLBACK } else { 0 };
+        Self {
+            active: AtomicU32::new(0),
+            attention: AtomicU32::new(attention | fallback | attention::RESAMPLE),
+            len: AtomicU32::new(0),
+            credit_objects: AtomicU32::new(0),
+            bytes: AtomicU64::new(0),
+            credit_bytes: AtomicU64::new(0),
+            next_sample: AtomicU64::new(u64::MAX),
+            chance: AtomicU64::new(seed),
+            counters: Counters::new(),
+            magazine: std::array::from_fn(|_| UnsafeCell::new(MaybeUninit::uninit())),
+        }
+    }
+
+    // ---- the owner ----
+
+    /// Pops for a get that needs nothing special: no attention, not the sampled one, magazine not empty.
+    #[inline(always)]
+    pub(crate) fn get_fast(&self) -> Option<NodePtr> {
+        if !self.enter_fast() {
+            return None;
+        }
+        let gets = self.counters.gets.load(Relaxed);
+        let node = if gets == self.next_sample.load(Relaxed) { None } else { self.pop() };
+        if node.is_some() {
+            self.counters.gets.store(gets + 1, Relaxed);
+        }
+        self.leave();
+        node
+    }
+
+    /// Pushes for a return that needs nothing special: no attention, and credit for it. After `true`: S5.
+    ///
+    /// # Safety
+    /// `this` is alive, the caller has its id and owns `node`, which it gives away if the answer is true.
+    #[inline(always)]
+    pub(crate) unsafe fn return_fast(this: *const Self, node: NodePtr, weight: u64) -> bool {
+        // SAFETY: alive until `leave` (S5). Through the raw pointer, not a reference that would have to stay
+        // valid until this function returns.
+        unsafe {
+            if !(*this).enter_fast() {
+                return false;
+            }
+            let fits = (*this).fits(weight);
+            if fits {
+                (*this).push(node, weight);
+                Counters::add(&(*this).counters.kept, 1);
+            }
+            // Pairs with the drainer's acquire load in `visit`: it sees all that was done inside.
+            (*this).active.store(0, Release);
+            fits
+        }
+    }
+
+    #[inline(always)]
+    fn enter_fast(&self) -> bool {
+        self.active.store(1, Relaxed);
+        fence::light();
+        yield_point();
+        // Acquire pairs with the release in `release_stop`: what a drainer did inside is seen.
+        let a = self.attention.load(Acquire);
+        if a == 0 {
+            return true;
+        }
+        self.enter_cold(a, 0)
+    }
+
+    /// Goes inside although bits are set, unless one of them bars the owner. Returns whether it is inside.
+    pub(crate) fn enter(&self) -> bool {
+        self.active.store(1, Relaxed);
+        fence::light();
+        let a = self.attention.load(Acquire);
+        self.enter_cold(a, !attention::BARRED)
+    }
+
+    #[cold]
+    fn enter_cold(&self, mut a: u32, tolerated: u32) -> bool {
+        if a & attention::FALLBACK != 0 {
+            // Pairs with the fence in `fence::heavy`: after it, a mark made before that fence is seen here, or
+            // the drainer sees `active`.
+            fence(SeqCst);
+            a = self.attention.load(Acquire);
+        }
+        if a & !(tolerated | attention::FALLBACK) == 0 {
+            return true;
+        }
+        self.leave();
+        false
+    }
+
+    /// Ends what `enter` began.
+    #[inline(always)]
+    pub(crate) fn leave(&self) {
+        // Pairs with the drainer's acquire load in `visit`.
+        self.active.store(0, Release);
+    }
+
+    /// Inside only (S1).
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> Option<NodePtr> {
+        let len = self.len.load(Relaxed);
+        if len == 0 {
+            return None;
+        }
+        // SAFETY: S1: the guarded part is ours; S4: entries below `len` are initialised.
+        let node = self.entry(len as usize - 1).with(|entry| unsafe { (*entry).assume_init() });
+        self.len.store(len - 1, Relaxed);
+        self.bytes.store(self.bytes.load(Relaxed) - node.weight(), Relaxed);
+        Some(node)
+    }
+
+    /// Inside only (S1). The caller checked [`fits`](Self::fits) or gave credit.
+    #[inline(always)]
+    pub(crate) fn push(&self, node: NodePtr, weight: u64) {
+        let len = self.len.load(Relaxed);
+        // SAFETY: S1: the guarded part is ours; S4: the entry at `len` is free.
+        self.entry(len as usize).with_mut(|entry| unsafe { (*entry).write(node) });
+        self.len.store(len + 1, Relaxed);
+        self.bytes.store(self.bytes.load(Relaxed) + weight, Relaxed);
+    }
+
+    /// Whether one more object of that weight is within the slot's credit. Credit is never above [`MAGAZINE`].
+    #[inline(always)]
+    pub(crate) fn fits(&self, weight: u64) -> bool {
+        self.len.load(Relaxed) < self.credit_objects.load(Relaxed)
+            && self.bytes.load(Relaxed) + weight <= self.credit_bytes.load(Relaxed)
+    }
+
+    /// Takes the `n` objects that are in the magazine longest. Inside only (S1).
+    pub(crate) fn take_oldest(&self, n: usize, into: &mut Vec<NodePtr>) {
+        let len = self.len();
+        let n = n.min(len);
+        for i in 0..n {
+            // SAFETY: S1, S4.
+            into.push(self.entry(i).with(|entry| unsafe { (*entry).assume_init() }));
+        }
+        for i in n..len {
+            // SAFETY: S1, S4.
+            let node = self.entry(i).with(|entry| unsafe { (*entry).assume_init() });
+            // SAFETY: S1; its old owner there was moved out above.
+            self.entry(i - n).with_mut(|entry| unsafe { (*entry).write(node) });
+        }
+        let bytes: u64 = into[into.len() - n..].iter().map(|node| node.weight()).sum();
+        self.len.store(u32::try_from(len - n).unwrap_or(0), Relaxed);
+        self.bytes.store(self.bytes.load(Relaxed) - bytes, Relaxed);
+    }
+
+    #[inline(always)]
+    fn entry(&self, i: usize) -> &UnsafeCell<MaybeUninit<NodePtr>> {
+        debug_assert!(i < MAGAZINE, "S4: credit is never above the magazine");
+        // The mask changes nothing; it tells the compiler so, and there is no bounds check on the fast path.
+        &self.magazine[i & (MAGAZINE - 1)]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Relaxed) as usize
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// The slot's credit, objects and bytes.
+    pub(crate) fn credit(&self) -> (u32, u64) {
+        (self.credit_objects.load(Relaxed), self.credit_bytes.load(Relaxed))
+    }
+
+    /// Inside, or visiting.
+    pub(crate) fn set_credit(&self, objects: u32, bytes: u64) {
+        self.credit_objects.store(objects, Relaxed);
+        self.credit_bytes.store(bytes, Relaxed);
+    }
+
+    /// Whether this get is one to record; draws the next interval if so, or if the knob changed. `one_in` 0
+    /// records none. Inside only (S1), before the get is counted.
+    pub(crate) fn sample(&self, one_in: u32) -> bool {
+        let gets = self.counters.gets.load(Relaxed);
+        let due = gets >= self.next_sample.load(Relaxed);
+        let changed = self.attention(Relaxed) & attention::RESAMPLE != 0;
+        if changed {
+            self.unset(attention::RESAMPLE);
+        }
+        if due || changed {
+            self.next_sample.store(self.draw(gets, one_in), Relaxed);
+        }
+        due && one_in != 0
+    }
+
+    /// The next sample: 1 to 2n−1 gets away, each as likely, so `n` on average.
+    fn draw(&self, gets: u64, one_in: u32) -> u64 {
+        if one_in == 0 {
+            return u64::MAX;
+        }
+        let mut x = self.chance.load(Relaxed); // xorshift64 (Marsaglia 2003)
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.chance.store(x, Relaxed);
+        gets + 1 + x % (2 * u64::from(one_in) - 1)
+    }
+
+    // ---- everybody ----
+
+    pub(crate) fn attention(&self, order: crate::sync::atomic::Ordering) -> u32 {
+        self.attention.load(order)
+    }
+
+    /// Sets bits. The heavy fence that follows a STOP or CLOSED makes them effective (S3).
+    pub(crate) fn set(&self, bits: u32) {
+        self.attention.fetch_or(bits, SeqCst);
+    }
+
+    /// Clears bits. Release pairs with the acquire load in `enter`.
+    pub(crate) fn unset(&self, bits: u32) {
+        self.attention.fetch_and(!bits, Release);
+    }
+
+    // ---- the drainer, holding the pool's drainer lock, after mark and heavy fence ----
+
+    /// Whether the slot may be visited: its owner is outside and stays outside (S2).
+    pub(crate) fn visit(&self) -> bool {
+        // Acquire pairs with the release in `leave`: the owner's last visit inside is seen.
+        self.active.load(Acquire) == 0
+    }
+
+    /// Takes the whole magazine, oldest first, and all credit; returns the credit. Visiting only (S2).
+    pub(crate) fn take_all(&self, into: &mut Vec<NodePtr>) -> (u32, u64) {
+        for i in 0..self.len() {
+            // SAFETY: S2, S4.
+            into.push(self.entry(i).with(|entry| unsafe { (*entry).assume_init() }));
+        }
+        let credit = self.credit();
+        self.len.store(0, Relaxed);
+        self.bytes.store(0, Relaxed);
+        self.set_credit(0, 0);
+        credit
+    }
+
+    /// Copies the magazine's pointers without taking them, to compare addresses. Visiting only (S2).
+    pub(crate) fn peek_all(&self, into: &mut Vec<NodePtr>) {
+        for i in 0..self.len() {
+            // SAFETY: S2, S4. The copies are compared and forgotten (N1).
+            into.push(self.entry(i).with(|entry| unsafe { (*entry).assume_init() }));
+        }
+    }
+}
+
+#[cfg(all(test, not(ebbpool_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_within_its_budget() {
+        assert!(size_of::<Slot>() <= 1024, "{} bytes", size_of::<Slot>());
+    }
+
+    #[test]
+    fn sampling_is_one_in_n_on_average_and_not_periodic() {
+        let slot = Slot::new(0, 0x9E37_79B9_7F4A_7C15);
+        let mut at = Vec::new();
+        for i in 0..128_000_u64 {
+            assert!(slot.enter());
+            if slot.sample(128) {
+                at.push(i);
+            }
+            Counters::add(&slot.counters.gets, 1);
+            slot.leave();
+        }
+        assert!((900..1100).contains(&at.len()), "{} samples", at.len());
+        let mut gaps: Vec<_> = at.windows(2).map(|w| w[1] - w[0]).collect();
+        gaps.sort_unstable();
+        gaps.dedup();
+        assert!(gaps.len() > 100, "only {} different intervals", gaps.len());
+    }
+
+    #[test]
+    fn a_barred_owner_stays_out_and_leaves_no_trace() {
+        let slot = Slot::new(0, 1);
+        slot.set(attention::STOP);
+        assert!(!slot.enter());
+        assert!(slot.visit());
+        slot.unset(attention::STOP);
+        assert!(slot.enter());
+        assert!(!slot.visit());
+        slot.leave();
+    }
+}

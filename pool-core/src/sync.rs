@@ -1,0 +1,116 @@
+//! The seam: everything through which this crate touches threads, time and chance.
+//!
+//! The same code runs under real threads and under loom (`--cfg ebbpool_loom`, a cfg of our own because
+//! `cfg(loom)` reaches every dependency). In a normal build each name here is the standard one, or compiles
+//! to nothing.
+
+#[cfg(not(ebbpool_loom))]
+pub(crate) use self::native::*;
+#[cfg(ebbpool_loom)]
+pub(crate) use self::under_loom::*;
+
+/// Objects that one slot's magazine holds at most.
+#[cfg(not(ebbpool_loom))]
+pub(crate) const MAGAZINE: usize = 64;
+/// Small enough that a model overflows and refills within loom's reach.
+#[cfg(ebbpool_loom)]
+pub(crate) const MAGAZINE: usize = 2;
+
+/// Depot stripes.
+#[cfg(not(ebbpool_loom))]
+pub(crate) const STRIPES: usize = 4;
+#[cfg(ebbpool_loom)]
+pub(crate) const STRIPES: usize = 1;
+
+#[cfg(not(ebbpool_loom))]
+mod native {
+    pub(crate) use std::sync::atomic;
+    pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    /// A cell in loom's shape, so that loom sees each access.
+    #[derive(Debug)]
+    pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+
+    pub(crate) mod clock {
+        use std::sync::OnceLock;
+        use std::time::{Duration, Instant};
+
+        /// Time since this process first asked; never goes back.
+        pub(crate) fn now() -> Duration {
+            static START: OnceLock<Instant> = OnceLock::new();
+            START.get_or_init(Instant::now).elapsed()
+        }
+    }
+
+    pub(crate) mod chance {
+        use std::hash::{BuildHasher, RandomState};
+
+        /// A seed that differs from slot to slot and from run to run.
+        pub(crate) fn seed() -> u64 {
+            RandomState::new().hash_one(0) | 1
+        }
+    }
+
+    /// A place where tests hold a thread inside its fast path. Nothing in a normal build.
+    #[inline(always)]
+    pub(crate) fn yield_point() {
+        #[cfg(test)]
+        test_hook::run();
+    }
+
+    #[cfg(test)]
+    pub(crate) mod test_hook {
+        use std::cell::RefCell;
+
+        thread_local!(static HOOK: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) });
+
+        /// Runs `hook` at this thread's next yield point.
+        pub(crate) fn set(hook: impl FnOnce() + 'static) {
+            HOOK.with(|h| *h.borrow_mut() = Some(Box::new(hook)));
+        }
+
+        pub(crate) fn run() {
+            if let Ok(Some(hook)) = HOOK.try_with(|h| h.borrow_mut().take()) {
+                hook();
+            }
+        }
+    }
+}
+
+#[cfg(ebbpool_loom)]
+mod under_loom {
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::sync::atomic;
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::PoisonError;
+
+    pub(crate) mod clock {
+        /// Time stands still: a model's control flow must not depend on it.
+        pub(crate) fn now() -> std::time::Duration {
+            std::time::Duration::ZERO
+        }
+    }
+
+    pub(crate) mod chance {
+        pub(crate) fn seed() -> u64 {
+            1
+        }
+    }
+
+    /// loom switches threads at each atomic access already.
+    pub(crate) fn yield_point() {}
+}

@@ -1,0 +1,114 @@
+//! A pool's slots by thread id.
+//!
+//! Reading takes two loads and no lock. The array grows by replacement; replaced arrays and slots live as
+//! long as the table, so a reader may use what it found as long as the table lives.
+//!
+//! Rules for the `unsafe` here: **T1** `first` points to at least `len` entries: a longer array is published
+//! before its length. **T2** arrays and slots are freed only by the table's own drop.
+
+use crate::slot::Slot;
+use crate::sync::atomic::{
+    AtomicPtr, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use crate::sync::{Mutex, PoisonError};
+use std::ptr;
+
+pub(crate) struct Table {
+    len: AtomicUsize,
+    first: AtomicPtr<AtomicPtr<Slot>>,
+    owned: Mutex<Owned>,
+}
+
+#[derive(Default)]
+struct Owned {
+    /// The last one is in use.
+    arrays: Vec<(*mut AtomicPtr<Slot>, usize)>,
+    slots: Vec<*mut Slot>,
+}
+
+// SAFETY: T2: the pointers are to allocations that this table owns; they are freed by whoever drops it.
+unsafe impl Send for Owned {}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        Self {
+            len: AtomicUsize::new(0),
+            first: AtomicPtr::new(ptr::null_mut()),
+            owned: Mutex::new(Owned::default()),
+        }
+    }
+
+    /// The id's slot, or null. An `id` beyond all ids gives null.
+    #[inline(always)]
+    pub(crate) fn get(&self, id: u32) -> *const Slot {
+        // Acquire pairs with the release in `grow`: the array belonging to this length, or a longer one, is
+        // what the next load finds (T1).
+        if id as usize >= self.len.load(Acquire) {
+            return ptr::null();
+        }
+        let first = self.first.load(Relaxed);
+        // SAFETY: T1, T2. Acquire pairs with the release in `get_or_insert`: the slot is initialised.
+        unsafe { (*first.add(id as usize)).load(Acquire) }
+    }
+
+    /// The id's slot, made by `make` if there is none. `None` if the table is busy: the data path never waits.
+    pub(crate) fn get_or_insert(&self, id: u32, make: impl FnOnce() -> Slot) -> Option<&Slot> {
+        let mut owned = self.owned.try_lock().ok()?;
+        let id = id as usize;
+        if id >= self.len.load(Relaxed) {
+            self.grow(&mut owned, id + 1);
+        }
+        // SAFETY: T1, T2.
+        let entry = unsafe { &*self.first.load(Relaxed).add(id) };
+        let mut slot = entry.load(Relaxed);
+        if slot.is_null() {
+            slot = Box::into_raw(Box::new(make()));
+            owned.slots.push(slot);
+            entry.store(slot, Release);
+        }
+        // SAFETY: T2.
+        Some(unsafe { &*slot })
+    }
+
+    fn grow(&self, owned: &mut Owned, at_least: usize) {
+        let len = at_least.next_power_of_two().max(LEN_MIN);
+        let array: Box<[AtomicPtr<Slot>]> = (0..len)
+            .map(|i| {
+                let old = owned.arrays.last().filter(|(_, len)| i < *len);
+                // SAFETY: T1, T2.
+                let slot = old.map_or(ptr::null_mut(), |(first, _)| unsafe { (*first.add(i)).load(Relaxed) });
+                AtomicPtr::new(slot)
+            })
+            .collect();
+        let first = Box::into_raw(array).cast::<AtomicPtr<Slot>>();
+        owned.arrays.push((first, len));
+        self.first.store(first, Release);
+        self.len.store(len, Release);
+    }
+
+    /// All slots there are, under the lock that new ones are made under: what `f` does to them and what it
+    /// reads before is in force for later ones too.
+    pub(crate) fn with_slots<O>(&self, f: impl FnOnce(&mut dyn ExactSizeIterator<Item = &Slot>) -> O) -> O {
+        let owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: T2.
+        f(&mut owned.slots.iter().map(|slot| unsafe { &**slot }))
+    }
+}
+
+/// Entries of the first array.
+const LEN_MIN: usize = if cfg!(ebbpool_loom) { 2 } else { 8 };
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        let owned = std::mem::take(&mut *self.owned.lock().unwrap_or_else(PoisonError::into_inner));
+        for slot in owned.slots {
+            // SAFETY: T2: from `Box::into_raw`, freed once.
+            drop(unsafe { Box::from_raw(slot) });
+        }
+        for (first, len) in owned.arrays {
+            // SAFETY: T2: from `Box::into_raw` of a slice of this length, freed once.
+            drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(first, len)) });
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A drain reaches every idle object, wherever its thread is, and never waits.
+
+use super::{balanced, buffers, drain};
+use crate::sync::test_hook;
+use crate::{Author, Capacity, DropReason, Job, LeaseLevel, Pool, Registry};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+#[test]
+fn objects_of_a_sleeping_thread_go_in_one_pass() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    let (asleep, is_asleep) = channel();
+    let (wake, woken) = channel::<()>();
+    let sleeper = thread::spawn(move || {
+        let guards: Vec<_> = (0..10).map(|_| pool.get()).collect();
+        drop(guards);
+        asleep.send(()).unwrap();
+        woken.recv().unwrap();
+        pool
+    });
+    is_asleep.recv().unwrap();
+    assert_eq!(balanced(&registry).idle_objects, 10);
+    assert_eq!(drain(&registry), 10);
+    let stats = balanced(&registry);
+    assert_eq!((stats.idle_objects, stats.dropped[DropReason::Pressure as usize]), (0, 10));
+    wake.send(()).unwrap();
+    let pool = sleeper.join().unwrap();
+    drop(pool.get());
+    assert_eq!(balanced(&registry).idle_objects, 1);
+}
+
+#[test]
+fn objects_of_a_dead_thread_go_in_one_pass() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    let in_thread = pool.clone();
+    thread::spawn(move || drop((0..10).map(|_| in_thread.get()).collect::<Vec<_>>())).join().unwrap();
+    assert_eq!(balanced(&registry).idle_objects, 10);
+    assert_eq!(drain(&registry), 10);
+    assert_eq!(balanced(&registry).idle_objects, 0);
+}
+
+#[test]
+fn the_next_owner_of_an_id_inherits_what_a_dead_thread_left() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    for _ in 0..50 {
+        let pool = pool.clone();
+        thread::spawn(move || drop((0..4).map(|_| pool.get()).collect::<Vec<_>>())).join().unwrap();
+    }
+    // Other tests' threads take and give ids meanwhile, so not exactly 4; without inheritance it would be 200.
+    assert!(balanced(&registry).created <= 100, "{:?}", pool.stats());
+}
+
+/// Holds a thread inside its fast path while `f` runs.
+fn with_a_thread_inside(pool: &Pool<Vec<u8>>, f: impl FnOnce()) {
+    let (inside, is_inside) = channel();
+    let (let_go, go) = channel::<()>();
+    let pool = pool.clone();
+    let held = thread::spawn(move || {
+        drop((0..5).map(|_| pool.get()).collect::<Vec<_>>());
+        drop((pool.get(), pool.get())); // the sampling interval is drawn now: the next get takes the fast path
+        test_hook::set(move || {
+            inside.send(()).unwrap();
+            go.recv().unwrap();
+        });
+        drop(pool.get());
+    });
+    is_inside.recv().unwrap();
+    f();
+    let_go.send(()).unwrap();
+    held.join().unwrap();
+}
+
+#[test]
+fn objects_of_a_thread_stopped_inside_its_fast_path_go_within_two_passes_and_nobody_waits() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    with_a_thread_inside(&pool, || {
+        // The owner is held: a drainer that waited for it would never come back.
+        let collected = registry.pass(Job::Reclaim { extra_bytes: u64::MAX }).remove(0).1;
+        assert_eq!((collected.busy_slots, collected.taken.objects), (1, 0));
+        let snapshot = registry.pass(Job::Snapshot).remove(0).1;
+        assert_eq!(snapshot.busy_slots, 1);
+        assert!(!snapshot.snapshot.unwrap().consistent);
+    });
+    assert_eq!(drain(&registry), 5);
+    assert_eq!(balanced(&registry).idle_objects, 0);
+}
+
+#[test]
+fn a_pool_closed_while_a_thread_is_inside_is_freed_later() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    let keep = pool.get();
+    with_a_thread_inside(&pool, || {});
+    drop(pool);
+    assert_eq!(registry.pools()[0].stats().lent_objects, 1);
+    drop(keep);
+    registry.pass(Job::Snapshot);
+    assert!(registry.pools().is_empty());
+}
+
+#[test]
+fn a_fence_from_before_the_mark_is_refused() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    drop(pool.get());
+    let managed = pool.managed();
+    let early = crate::fence::heavy();
+    managed.mark();
+    let collected = managed.collect(&early, Job::Reclaim { extra_bytes: u64::MAX });
+    assert_eq!(collected.taken.objects, 0);
+    assert_eq!(drain(&registry), 1, "the next pass does it");
+}
+
+#[test]
+fn capacity_holds_strictly_after_a_cut() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    let in_thread = pool.clone();
+    thread::spawn(move || drop((0..60).map(|_| in_thread.get()).collect::<Vec<_>>())).join().unwrap();
+    drop((0..60).map(|_| pool.get()).collect::<Vec<_>>());
+    let managed = pool.managed();
+    for (capacity, objects_max) in [
+        (Capacity::new(50, 1 << 30).unwrap(), 50),
+        (Capacity::new(50, 7500).unwrap(), 7),
+        (Capacity::ZERO, 0),
+    ] {
+        managed.set_capacity(capacity, Author::Person, "test");
+        registry.pass(Job::Reclaim { extra_bytes: 0 });
+        registry.drop_condemned(Duration::MAX, || false);
+        let stats = balanced(&registry);
+        assert_eq!(stats.idle_objects, objects_max);
+        // Nothing is kept above it later either.
+        drop((0..70).map(|_| pool.get()).collect::<Vec<_>>());
+        assert!(balanced(&registry).idle_objects <= objects_max);
+    }
+    assert_eq!(managed.capacity().generation, 3);
+}
+
+#[test]
+fn a_trim_takes_the_bytes_it_is_asked_for_and_no_more() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    drop((0..100).map(|_| pool.get()).collect::<Vec<_>>());
+    let taken = registry.pass(Job::Reclaim { extra_bytes: 2500 }).remove(0).1.taken;
+    assert_eq!((taken.objects, taken.bytes), (3, 3000));
+    assert_eq!(pool.managed().trim_depot(1000, DropReason::Pressure).objects, 1);
+}
+
+#[test]
+fn a_lease_level_is_in_force_with_the_next_get() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    let managed = pool.managed();
+    drop(pool.get());
+    managed.set_lease_level(LeaseLevel::All);
+    drop(pool.get()); // draws the interval
+    let lent: Vec<_> = (0..10).map(|_| pool.get()).collect();
+    let suspects = managed.suspects(Duration::ZERO);
+    assert_eq!((suspects.len(), suspects[0].count), (1, 10));
+    assert!(suspects[0].site.file().ends_with("drain.rs"));
+    drop(lent);
+    managed.set_lease_level(LeaseLevel::Off);
+    drop(pool.get());
+    let _lent: Vec<_> = (0..1000).map(|_| pool.get()).collect();
+    assert_eq!(managed.suspects(Duration::ZERO), []);
+}
+
+#[test]
+fn one_fence_serves_many_pools() {
+    let registry = Registry::new();
+    let pools: Vec<_> = (0..20)
+        .map(|i| Pool::builder(&format!("p{i}")).registry(&registry).build_with(Vec::<u8>::new).unwrap())
+        .collect();
+    for pool in &pools {
+        drop(pool.get());
+    }
+    let before = crate::fence::epoch();
+    let collected = registry.pass(Job::Reclaim { extra_bytes: 0 });
+    assert_eq!(collected.len(), 20);
+    // Other tests fence beside us, but not twenty times in this short while.
+    assert!(crate::fence::epoch() - before < 20);
+}

@@ -1,0 +1,77 @@
+//! A create that finds the grant used up takes idle bytes back before it allocates.
+
+use super::balanced;
+use crate::{Pool, Registry};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+const BOX: usize = 1 << 20;
+
+fn boxes(registry: &Registry, name: &str) -> Pool<Vec<u8>> {
+    Pool::builder(name).registry(registry).build_with(|| Vec::with_capacity(BOX)).unwrap()
+}
+
+#[test]
+fn a_create_takes_its_own_weight_back_from_another_pools_idle_objects() {
+    let registry = Registry::new();
+    let (a, b) = (boxes(&registry, "a"), boxes(&registry, "b"));
+    drop((0..10).map(|_| a.get()).collect::<Vec<_>>());
+    drop(b.get()); // from now on it is known what one of b weighs
+    registry.grant().set(Some(0));
+    let lent: Vec<_> = (0..6).map(|_| b.get()).collect();
+    // One of b's was idle; each of the five created ones made one idle object of a go first.
+    assert_eq!((a.stats().idle_objects, b.stats().created), (5, 6));
+    assert_eq!(registry.grant().exceeded_total(), 0);
+    assert_eq!(registry.grant().reclaimed_bytes_total(), 5 * BOX as u64);
+    drop(lent);
+    assert_eq!(balanced(&registry).imbalance, 0);
+}
+
+#[test]
+fn without_anything_idle_the_create_goes_on_counts_and_raises_the_alarm() {
+    let registry = Registry::new();
+    let pool = boxes(&registry, "a");
+    drop(pool.get());
+    let alarms = Arc::new(AtomicU32::new(0));
+    let in_alarm = Arc::clone(&alarms);
+    registry.on_grant_used_up(move || {
+        in_alarm.fetch_add(1, Relaxed);
+    });
+    registry.grant().set(Some(0));
+    let _lent: Vec<_> = (0..4).map(|_| pool.get()).collect();
+    assert_eq!((registry.grant().exceeded_total(), alarms.load(Relaxed)), (3, 3));
+    assert_eq!(registry.grant().left(), Some(-3 << 20));
+}
+
+#[test]
+fn objects_in_a_sleeping_threads_magazine_are_reclaimed_too() {
+    let registry = Registry::new();
+    let (a, b) = (boxes(&registry, "a"), boxes(&registry, "b"));
+    std::thread::scope(|scope| {
+        let (filled, is_filled) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let a = &a;
+        scope.spawn(move || {
+            drop((0..8).map(|_| a.get()).collect::<Vec<_>>());
+            filled.send(()).unwrap();
+            ended.recv().unwrap();
+        });
+        is_filled.recv().unwrap();
+        drop(b.get());
+        registry.grant().set(Some(0));
+        let _lent: Vec<_> = (0..4).map(|_| b.get()).collect();
+        assert_eq!(a.stats().idle_objects, 5);
+        end.send(()).unwrap();
+    });
+}
+
+#[test]
+fn growth_is_charged_and_what_is_dropped_is_credited() {
+    let registry = Registry::new();
+    let pool = Pool::builder("grows").registry(&registry).build_with(Vec::<u8>::new).unwrap();
+    registry.grant().set(Some(1 << 30));
+    pool.get().reserve_exact(1 << 20);
+    assert_eq!(registry.grant().left(), Some((1 << 30) - (1 << 20)));
+    super::drain(&registry);
+    assert_eq!(registry.grant().left(), Some(1 << 30));
+}

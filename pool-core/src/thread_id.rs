@@ -1,0 +1,157 @@
+//! Dense thread ids, reused after a thread has gone.
+//!
+//! An id indexes each pool's table of slots. It is taken at a thread's first slow path and given back by a
+//! thread-local destructor. A guard that is dropped after that destructor (in another thread-local's, or at
+//! process exit) gets no id any more: its pool serves it through the depot.
+
+use crate::sync::{Mutex, PoisonError};
+use std::cell::Cell;
+
+/// Ids at once. A thread beyond them has none and uses the depot.
+pub(crate) const IDS_MAX: u32 = 1 << 14;
+
+/// No id taken yet. Larger than any table, so the fast path needs no check of its own.
+const UNASSIGNED: u32 = u32::MAX;
+/// Given back: the thread is exiting and must not take another.
+const EXITED: u32 = u32::MAX - 1;
+
+/// This thread's id, or a number larger than any id.
+#[inline(always)]
+pub(crate) fn current() -> u32 {
+    #[cfg(not(ebbpool_loom))]
+    {
+        ID.get() // const-initialised and without a destructor: one load, also during thread exit
+    }
+    #[cfg(ebbpool_loom)]
+    ID.try_with(Cell::get).unwrap_or(EXITED)
+}
+
+/// This thread's id; takes one if it has none. `None` while the thread exits, when ids are used up, or when
+/// the list of free ids is busy: the data path never waits for it.
+#[cold]
+pub(crate) fn assign() -> Option<u32> {
+    match current() {
+        UNASSIGNED => {}
+        EXITED => return None,
+        id => return Some(id),
+    }
+    let id = ids().try_lock().ok()?.take()?;
+    // From here on the destructor gives the id back; if it has run already, this does.
+    let mut taken = Some(Taken { id, list: ids() });
+    let _ = RELEASE.try_with(|release| release.0.set(taken.take()));
+    if taken.is_some() {
+        set(EXITED);
+        return None;
+    }
+    set(id);
+    Some(id)
+}
+
+fn set(id: u32) {
+    #[cfg(not(ebbpool_loom))]
+    ID.set(id);
+    #[cfg(ebbpool_loom)]
+    let _ = ID.try_with(|cell| cell.set(id));
+}
+
+struct Ids {
+    /// Smallest first: tables stay short.
+    free: std::collections::BinaryHeap<std::cmp::Reverse<u32>>,
+    next: u32,
+}
+
+impl Ids {
+    fn take(&mut self) -> Option<u32> {
+        if let Some(std::cmp::Reverse(id)) = self.free.pop() {
+            return Some(id);
+        }
+        let id = self.next;
+        (id < IDS_MAX).then(|| {
+            self.next += 1;
+            id
+        })
+    }
+}
+
+/// An id that is given back when this is dropped. The list's lock carries everything that the old owner did
+/// to its slots over to the id's next owner.
+struct Taken {
+    id: u32,
+    list: IdList,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).free.push(std::cmp::Reverse(self.id));
+    }
+}
+
+struct Release(Cell<Option<Taken>>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        set(EXITED);
+        drop(self.0.take());
+        // loom ends a model while threads still run destructors; what is swept lives in statics that are gone.
+        #[cfg(not(ebbpool_loom))]
+        crate::close::sweep_unfinished();
+    }
+}
+
+#[cfg(not(ebbpool_loom))]
+type IdList = &'static Mutex<Ids>;
+
+#[cfg(not(ebbpool_loom))]
+fn ids() -> IdList {
+    static IDS: Mutex<Ids> = Mutex::new(Ids { free: std::collections::BinaryHeap::new(), next: 0 });
+    &IDS
+}
+
+/// Under loom a destructor may run after the statics are gone: each id keeps the list alive.
+#[cfg(ebbpool_loom)]
+type IdList = std::sync::Arc<Mutex<Ids>>;
+
+#[cfg(ebbpool_loom)]
+fn ids() -> IdList {
+    loom::lazy_static! {
+        static ref IDS: IdList =
+            std::sync::Arc::new(Mutex::new(Ids { free: std::collections::BinaryHeap::new(), next: 0 }));
+    }
+    std::sync::Arc::clone(&IDS)
+}
+
+#[cfg(not(ebbpool_loom))]
+thread_local! {
+    static ID: Cell<u32> = const { Cell::new(UNASSIGNED) };
+    static RELEASE: Release = const { Release(Cell::new(None)) };
+}
+
+#[cfg(ebbpool_loom)]
+loom::thread_local! {
+    static ID: Cell<u32> = Cell::new(UNASSIGNED);
+    static RELEASE: Release = Release(Cell::new(None));
+}
+
+#[cfg(all(test, not(ebbpool_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_dense_and_end() {
+        let mut ids = Ids { free: std::collections::BinaryHeap::new(), next: 0 };
+        assert_eq!((ids.take(), ids.take(), ids.take()), (Some(0), Some(1), Some(2)));
+        ids.free.push(std::cmp::Reverse(1));
+        ids.free.push(std::cmp::Reverse(0));
+        assert_eq!((ids.take(), ids.take(), ids.take()), (Some(0), Some(1), Some(3)));
+        ids.next = IDS_MAX;
+        assert_eq!(ids.take(), None);
+    }
+
+    #[test]
+    fn a_thread_keeps_its_id_and_another_has_another() {
+        let mine = assign().or_else(assign);
+        assert!(mine.is_some_and(|id| id == current()));
+        let other = std::thread::spawn(|| std::iter::repeat_with(assign).find_map(|id| id)).join().unwrap();
+        assert_ne!(mine, other);
+    }
+}

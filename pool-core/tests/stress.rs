@@ -1,0 +1,177 @@
+//! Threads that get, hold, pass on and return while everything around them changes. Under ThreadSanitizer and
+//! AddressSanitizer by `cargo xtask sanitize`.
+#![cfg(not(ebbpool_loom))]
+
+use pool_core::{Author, Capacity, Job, Keep, LeaseLevel, Pool, Pooled, Recycle, Registry, Retention};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// Knows whether it is lent, and how many of its kind live.
+struct Ticket {
+    lent: AtomicBool,
+    alive: Arc<AtomicU64>,
+    bytes: Vec<u8>,
+}
+
+impl Recycle for Ticket {
+    fn recycle(&mut self, retention: &Retention) -> Keep {
+        assert!(self.lent.swap(false, SeqCst), "returned while idle");
+        Recycle::recycle(&mut self.bytes, retention)
+    }
+    fn weight(&self) -> usize {
+        self.bytes.weight()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.alive.fetch_sub(1, SeqCst);
+    }
+}
+
+fn tickets(registry: &Registry, alive: &Arc<AtomicU64>) -> Pool<Ticket> {
+    let alive = Arc::clone(alive);
+    Pool::builder("tickets")
+        .registry(registry)
+        .build_with(move || {
+            alive.fetch_add(1, SeqCst);
+            Ticket { lent: AtomicBool::new(false), alive: Arc::clone(&alive), bytes: Vec::new() }
+        })
+        .unwrap()
+}
+
+fn lend(pool: &Pool<Ticket>) -> Pooled<Ticket> {
+    let ticket = pool.get();
+    assert!(!ticket.lent.swap(true, SeqCst), "one object in two hands");
+    ticket
+}
+
+const THREADS: usize = 8;
+
+/// Sanitizers are some ten times slower.
+const OPERATIONS: usize = if cfg!(ebbpool_tsan) || cfg!(debug_assertions) { 30_000 } else { 300_000 };
+
+/// Random enough to mix, and the same each time.
+fn step(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state >> 11
+}
+
+#[test]
+fn no_object_is_in_two_hands_and_none_is_lost() {
+    let alive = Arc::new(AtomicU64::new(0));
+    let registry = Registry::new();
+    let pool = tickets(&registry, &alive);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..THREADS)
+            .map(|i| {
+                let pool = &pool;
+                scope.spawn(move || {
+                    let mut state = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(i as u64 + 1);
+                    let mut held = Vec::new();
+                    for _ in 0..OPERATIONS {
+                        match step(&mut state) % 8 {
+                            0..=3 if held.len() < 100 => held.push(lend(pool)),
+                            4 => held.clear(),
+                            5 => {
+                                lend(pool).bytes.resize(usize::try_from(step(&mut state) % 9000).unwrap(), 1);
+                            }
+                            _ => drop(held.pop()),
+                        }
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| churn(&registry, &over));
+        scope.spawn(|| {
+            let mut consistent = 0;
+            while !over.load(Relaxed) {
+                let stats = registry.pass(Job::Snapshot).remove(0).1.snapshot.unwrap();
+                if stats.consistent {
+                    consistent += 1;
+                    assert_eq!((stats.imbalance, stats.duplicates), (0, 0), "{stats:?}");
+                }
+                thread::sleep(Duration::from_micros(300));
+            }
+            assert!(consistent > 0, "not one consistent snapshot");
+        });
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        over.store(true, Relaxed);
+    });
+    let stats = registry.pass(Job::Snapshot).remove(0).1.snapshot.unwrap();
+    assert_eq!((stats.consistent, stats.imbalance, stats.duplicates, stats.lent_objects), (true, 0, 0, 0));
+    assert_eq!(alive.load(SeqCst), stats.idle_objects + stats.condemned_objects);
+    drop(pool);
+    assert_eq!(alive.load(SeqCst), 0);
+}
+
+/// Turns every knob and drains, until it is over.
+fn churn(registry: &Registry, over: &AtomicBool) {
+    let pool = registry.pools().remove(0);
+    let mut random = 1;
+    while !over.load(Relaxed) {
+        let objects = u32::try_from(step(&mut random) % 300).unwrap();
+        let capacity = Capacity::new(objects, step(&mut random) % (1 << 20)).unwrap();
+        pool.set_capacity(capacity, Author::Policy, "stress");
+        let extra_bytes = if step(&mut random) % 4 == 0 { u64::MAX } else { 0 };
+        registry.pass(Job::Reclaim { extra_bytes });
+        registry.drop_condemned(Duration::from_micros(100), || false);
+        let stats = pool.stats();
+        assert!(stats.slots <= 64);
+        pool.set_lease_level(if objects % 2 == 0 { LeaseLevel::All } else { LeaseLevel::DEFAULT });
+        registry.grant().set((objects % 3 == 0).then_some(0));
+        pool.suspects(Duration::ZERO);
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+#[test]
+fn objects_that_travel_between_threads_come_home() {
+    let alive = Arc::new(AtomicU64::new(0));
+    let registry = Registry::new();
+    let pool = tickets(&registry, &alive);
+    let (send, receive) = mpsc::sync_channel::<Pooled<Ticket>>(256);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let (send, pool) = (send.clone(), &pool);
+            scope.spawn(move || (0..OPERATIONS / 4).for_each(|_| send.send(lend(pool)).unwrap()));
+        }
+        drop(send);
+        scope.spawn(move || receive.into_iter().for_each(drop));
+    });
+    let stats = registry.pass(Job::Snapshot).remove(0).1.snapshot.unwrap();
+    assert_eq!((stats.imbalance, stats.lent_objects), (0, 0));
+    assert!(stats.created < (OPERATIONS / 10) as u64, "objects are reused across threads: {stats:?}");
+}
+
+#[test]
+fn pools_close_while_their_guards_come_back_on_other_threads() {
+    let alive = Arc::new(AtomicU64::new(0));
+    for round in 0..OPERATIONS / 300 {
+        let registry = Registry::new();
+        let pool = tickets(&registry, &alive);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                let pool = pool.clone();
+                scope.spawn(move || {
+                    let held: Vec<_> = (0..=round % 5).map(|_| lend(&pool)).collect();
+                    drop(pool);
+                    drop(held);
+                });
+            }
+            drop(pool);
+        });
+        // A slot that was busy at the close is swept by a later pass.
+        registry.pass(Job::Snapshot);
+        assert!(registry.pools().is_empty());
+    }
+    drop(Pool::new("sweep", Vec::<u8>::new));
+    assert_eq!(alive.load(SeqCst), 0);
+}
