@@ -372,7 +372,7 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
 
     fn drop_condemned(&self, budget: Duration) -> bool {
         let shared = self.shared();
-        let until = clock::now().saturating_add(budget);
+        let until = clock::now().checked_add(budget);
         loop {
             let mut condemned = shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(node) = condemned.pop_front() else { return true };
@@ -382,7 +382,7 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
             // A panicking drop must not end the pass that drops other pools' objects; the value is gone.
             // SAFETY: N1: popped above, made by this inside.
             let _panic = unsafe { destroy_all(self.0, vec![node]) };
-            if last || clock::now() >= until {
+            if last || until.is_some_and(|until| clock::now() >= until) {
                 return last;
             }
         }

@@ -73,8 +73,18 @@ pub(crate) enum Strategy {
 pub(crate) fn strategy() -> Strategy {
     #[cfg(all(target_os = "linux", not(ebbpool_loom)))]
     {
-        static CHOSEN: std::sync::OnceLock<Strategy> = std::sync::OnceLock::new();
-        *CHOSEN.get_or_init(|| if membarrier::register() { Strategy::Membarrier } else { Strategy::SeqCst })
+        use std::sync::atomic::AtomicU8;
+        /// 0: not chosen yet, 1: membarrier, 2: fences on both sides.
+        static CHOSEN: AtomicU8 = AtomicU8::new(0);
+        let mut chosen = CHOSEN.load(Ordering::Acquire);
+        if chosen == 0 {
+            // Threads that come at once ask the kernel at once and hear the same; the first answer stays.
+            let answer = if membarrier::register() { 1 } else { 2 };
+            chosen = CHOSEN
+                .compare_exchange(0, answer, Ordering::AcqRel, Ordering::Acquire)
+                .map_or_else(|first| first, |_| answer);
+        }
+        if chosen == 1 { Strategy::Membarrier } else { Strategy::SeqCst }
     }
     #[cfg(not(all(target_os = "linux", not(ebbpool_loom))))]
     Strategy::SeqCst

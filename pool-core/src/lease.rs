@@ -19,7 +19,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Record {
     site: &'static Location<'static>,
-    since: Duration,
+    since: clock::Instant,
     returned: AtomicBool,
     reported: AtomicBool,
 }
@@ -98,7 +98,7 @@ impl Leases {
         table.sweep();
         let mut sites: HashMap<Site, Suspect> = HashMap::new();
         for record in &table.records {
-            let age = now.saturating_sub(record.since);
+            let age = now.saturating_duration_since(record.since);
             if age < older_than {
                 continue;
             }

@@ -7,8 +7,9 @@ use crate::fence;
 use crate::grant::Grant;
 use crate::managed::{Collected, Job, Managed, Taken};
 use crate::stats::DropReason;
+use crate::sync::{Mutex, PoisonError};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// A set of pools under one grant. Cheap to clone.
@@ -25,11 +26,11 @@ use std::time::Duration;
 pub struct Registry(Arc<Shared>);
 
 struct Shared {
-    pools: RwLock<Vec<Arc<dyn Managed>>>,
+    pools: Mutex<Vec<Arc<dyn Managed>>>,
     grant: Grant,
     /// One pass at a time. A data path that finds it held goes on without.
     passing: Mutex<()>,
-    alarm: RwLock<Option<Arc<dyn Fn() + Send + Sync>>>,
+    alarm: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 impl Registry {
@@ -37,10 +38,10 @@ impl Registry {
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Shared {
-            pools: RwLock::default(),
+            pools: Mutex::new(Vec::new()),
             grant: Grant::unlimited(),
-            passing: Mutex::default(),
-            alarm: RwLock::default(),
+            passing: Mutex::new(()),
+            alarm: Mutex::new(None),
         }))
     }
 
@@ -50,7 +51,7 @@ impl Registry {
     /// # Errors
     /// [`NameTaken`] if an unfinished pool of that name is registered.
     pub fn register(&self, pool: Arc<dyn Managed>) -> Result<(), NameTaken> {
-        let mut pools = self.0.pools.write().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.retain(|p| !p.is_finished());
         if pools.iter().any(|p| p.name() == pool.name()) {
             return Err(NameTaken(pool.name().to_owned()));
@@ -62,7 +63,7 @@ impl Registry {
     /// The registered pools, in the order of their registration.
     #[must_use]
     pub fn pools(&self) -> Vec<Arc<dyn Managed>> {
-        self.0.pools.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.pools.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The account that creates are charged against.
@@ -74,7 +75,7 @@ impl Registry {
     /// Calls `alarm` whenever a create finds the grant used up. It runs on the creating thread and must not
     /// wait: wake your controller and return.
     pub fn on_grant_used_up(&self, alarm: impl Fn() + Send + Sync + 'static) {
-        *self.0.alarm.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(alarm));
+        *self.0.alarm.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(alarm));
     }
 
     /// One pass over all pools: marks every slot, issues one heavy fence, visits every slot once.
@@ -110,7 +111,7 @@ impl Registry {
     pub(crate) fn forget_finished(&self) -> Vec<Arc<dyn Managed>> {
         let pools = self.pools();
         if pools.iter().any(|p| p.is_finished()) {
-            self.0.pools.write().unwrap_or_else(PoisonError::into_inner).retain(|p| !p.is_finished());
+            self.0.pools.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| !p.is_finished());
             return self.pools();
         }
         pools
@@ -140,10 +141,9 @@ impl Registry {
         if taken.bytes < missing {
             self.0.grant.count_exceeded();
         }
-        if let Ok(alarm) = self.0.alarm.try_read() {
-            if let Some(alarm) = alarm.as_ref() {
-                alarm();
-            }
+        let alarm = self.0.alarm.try_lock().ok().and_then(|alarm| alarm.clone());
+        if let Some(alarm) = alarm {
+            alarm();
         }
     }
 
@@ -151,7 +151,7 @@ impl Registry {
     /// depots (no fence), then by a pass over the magazines.
     fn reclaim(&self, bytes: u64) -> Taken {
         let mut taken = Taken::default();
-        let Ok(pools) = self.0.pools.try_read().map(|pools| pools.clone()) else { return taken };
+        let Ok(pools) = self.0.pools.try_lock().map(|pools| pools.clone()) else { return taken };
         for pool in &pools {
             if taken.bytes >= bytes {
                 break;

@@ -22,10 +22,17 @@ pub(crate) const STRIPES: usize = 4;
 #[cfg(ebbpool_loom)]
 pub(crate) const STRIPES: usize = 1;
 
+#[cfg(ebbpool_tsan)]
+mod spin;
+
 #[cfg(not(ebbpool_loom))]
 mod native {
+    #[cfg(ebbpool_tsan)]
+    pub(crate) use super::spin::{Mutex, MutexGuard};
+    pub(crate) use std::sync::PoisonError;
     pub(crate) use std::sync::atomic;
-    pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
+    #[cfg(not(ebbpool_tsan))]
+    pub(crate) use std::sync::{Mutex, MutexGuard};
 
     /// A cell in loom's shape, so that loom sees each access.
     #[derive(Debug)]
@@ -46,13 +53,10 @@ mod native {
     }
 
     pub(crate) mod clock {
-        use std::sync::OnceLock;
-        use std::time::{Duration, Instant};
+        pub(crate) use std::time::Instant;
 
-        /// Time since this process first asked; never goes back.
-        pub(crate) fn now() -> Duration {
-            static START: OnceLock<Instant> = OnceLock::new();
-            START.get_or_init(Instant::now).elapsed()
+        pub(crate) fn now() -> Instant {
+            Instant::now()
         }
     }
 
@@ -99,9 +103,12 @@ mod under_loom {
     pub(crate) use std::sync::PoisonError;
 
     pub(crate) mod clock {
+        pub(crate) use std::time::Instant;
+
         /// Time stands still: a model's control flow must not depend on it.
-        pub(crate) fn now() -> std::time::Duration {
-            std::time::Duration::ZERO
+        pub(crate) fn now() -> Instant {
+            static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+            *START.get_or_init(Instant::now)
         }
     }
 
