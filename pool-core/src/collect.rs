@@ -11,7 +11,7 @@ use crate::node::NodePtr;
 use crate::recycle::Recycler;
 use crate::slot::{Counters, Slot, attention};
 use crate::stats::{DropReason, Gets, PoolStats, Suspect};
-use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::sync::{PoisonError, clock};
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -277,16 +277,17 @@ struct Totals {
 impl Totals {
     fn add(&mut self, c: &Counters) {
         // Returns before gets: a racing sum may then count a lease as lent that has ended, never the reverse.
-        self.kept += c.kept.load(Relaxed);
+        // Acquire pairs with the release of operations outside (see `Entry::add`).
+        self.kept += c.kept.load(Acquire);
         for (sum, n) in self.dropped.iter_mut().zip(&c.dropped) {
-            *sum += n.load(Relaxed);
+            *sum += n.load(Acquire);
         }
-        self.dropped_bytes += c.dropped_bytes.load(Relaxed);
-        self.created += c.created.load(Relaxed);
-        self.created_bytes += c.created_bytes.load(Relaxed);
-        self.grown_bytes = self.grown_bytes.wrapping_add(c.grown_bytes.load(Relaxed));
-        self.refilled += c.refilled.load(Relaxed);
-        self.gets += c.gets.load(Relaxed);
+        self.dropped_bytes += c.dropped_bytes.load(Acquire);
+        self.created += c.created.load(Acquire);
+        self.created_bytes += c.created_bytes.load(Acquire);
+        self.grown_bytes = self.grown_bytes.wrapping_add(c.grown_bytes.load(Acquire));
+        self.refilled += c.refilled.load(Acquire);
+        self.gets += c.gets.load(Acquire);
     }
 }
 

@@ -376,7 +376,8 @@ impl Entry<'_> {
         match self.slot {
             Some(_) => Counters::add(counter, n),
             None => {
-                counter.fetch_add(n, Relaxed);
+                // Pairs with the acquire in `Totals::add`: who reads this sum knows that the operation has begun.
+                counter.fetch_add(n, Release);
             }
         }
     }
