@@ -4,11 +4,12 @@
 
 use crate::close::destroy_all;
 use crate::fence::{self, Fenced};
-use crate::inside::{Inside, Shared, signed};
+use crate::inside::Inside;
 use crate::knobs::{Author, Capacity, Knob, LeaseLevel};
 use crate::managed::{Collected, Job, Managed, Taken};
 use crate::node::NodePtr;
 use crate::recycle::Recycler;
+use crate::shared::{Shared, signed};
 use crate::slot::{Counters, Slot, attention};
 use crate::stats::{DropReason, Gets, PoolStats, Suspect};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};

@@ -1,6 +1,6 @@
 //! A pool's dealings with its registry's grant. A pool without a registry has none: everything is free.
 
-use crate::inside::Shared;
+use crate::shared::Shared;
 
 impl Shared {
     /// Before a create: charges what the object is expected to weigh; without headroom, idle objects go first.

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! The layers, from the caller down: [`Pool`] and its guard [`Pooled`] (`pool`, `guard`), what the handles and
-//! objects of one pool share (`inside`), the slot of one thread id (`slot`), what threads share (`depot`,
+//! objects of one pool share (`inside`, `shared`), the slot of one thread id (`slot`), what threads share (`depot`,
 //! `credit`), one object (`node`). Beside them: passes over many pools ([`Registry`], `collect`), records of
 //! leases (`lease`), and the seam to clock, thread ids, randomness, fences and atomics (`sync`).
 //!
@@ -46,6 +46,7 @@ mod recycle;
 #[cfg(not(ebbpool_loom))]
 mod registry;
 mod retention;
+mod shared;
 mod slot;
 mod stats;
 mod sync;

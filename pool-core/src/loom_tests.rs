@@ -240,6 +240,31 @@ fn loom_a_cut_of_capacity_against_returns() {
     });
 }
 
+#[test]
+fn loom_a_table_grows_under_a_reader() {
+    // A first array of two entries: id 2 makes it grow while id 1 reads its own.
+    fn fixed() -> crate::slot::Slot {
+        crate::slot::Slot::new(0, 1)
+    }
+    model(|| {
+        let table = Arc::new(crate::table::Table::new());
+        let (one, two) = (Arc::clone(&table), Arc::clone(&table));
+        let reader = thread::spawn(move || {
+            let mine = one.get_or_insert(1, fixed).map(std::ptr::from_ref);
+            let found = one.get(1);
+            assert!(mine.is_none() || found.is_null() || mine == Some(found));
+        });
+        let grower = thread::spawn(move || {
+            two.get_or_insert(2, fixed);
+            assert!(two.find(0).is_none());
+        });
+        let zero = table.get(0);
+        assert!(zero.is_null());
+        reader.join().unwrap();
+        grower.join().unwrap();
+    });
+}
+
 fn reclaim_surplus(managed: &dyn Managed) {
     managed.mark();
     let fenced = crate::fence::heavy();

@@ -3,12 +3,13 @@
 use crate::close::close;
 use crate::collect::Keeper;
 use crate::guard::Pooled;
-use crate::inside::{Inside, Shared};
+use crate::inside::Inside;
 use crate::knobs::{Capacity, LeaseLevel};
 use crate::managed::Managed;
 use crate::node::{Node, NodePtr, Special};
 use crate::recycle::{ByClosure, ByTrait, Keep, Recycler};
 use crate::retention::Retention;
+use crate::shared::Shared;
 use crate::slot::Slot;
 use crate::stats::PoolStats;
 use crate::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -70,9 +71,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
     #[must_use = "a lent object that is not used was lent for nothing"]
     #[track_caller]
     pub fn get(&self) -> Pooled<T, R> {
-        let slot = self.shared().table.get(thread_id::current());
-        // SAFETY: T2: non-null slots live as long as the table, and the handle keeps that alive (I2).
-        if let Some(node) = unsafe { slot.as_ref() }.and_then(Slot::get_fast) {
+        if let Some(node) = self.shared().table.find(thread_id::current()).and_then(Slot::get_fast) {
             // SAFETY: the slot gave us the node (N1), and this pool holds only nodes of its own types.
             return unsafe { Pooled::new(node) };
         }

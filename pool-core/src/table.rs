@@ -42,14 +42,23 @@ impl Table {
     /// The id's slot, or null. An `id` beyond all ids gives null.
     #[inline(always)]
     pub(crate) fn get(&self, id: u32) -> *const Slot {
-        // Acquire pairs with the release in `grow`: the array belonging to this length, or a longer one, is
-        // what the next load finds (T1).
+        // Acquire pairs with the release of `len` in `grow`: the array belonging to this length, or a longer one,
+        // is what the next load finds (T1).
         if id as usize >= self.len.load(Acquire) {
             return ptr::null();
         }
-        let first = self.first.load(Relaxed);
+        // Acquire of its own, paired with the release of `first` in `grow`: it may be a longer array than the one
+        // that belongs to `len`, whose entries nothing else orders.
+        let first = self.first.load(Acquire);
         // SAFETY: T1, T2. Acquire pairs with the release in `get_or_insert`: the slot is initialised.
         unsafe { (*first.add(id as usize)).load(Acquire) }
+    }
+
+    /// The id's slot, if it has one here.
+    #[inline(always)]
+    pub(crate) fn find(&self, id: u32) -> Option<&Slot> {
+        // SAFETY: T2: slots live as long as the table.
+        unsafe { self.get(id).as_ref() }
     }
 
     /// The id's slot, made by `make` if there is none. `None` if the table is busy: the data path never waits.
