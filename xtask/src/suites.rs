@@ -1,0 +1,235 @@
+//! The suites: what each is for, what it needs, what it runs.
+
+use crate::counts::Counts;
+use crate::machine::Tool;
+use crate::run::{Job, cargo};
+use crate::workspace::Workspace;
+use crate::{bench, failpoints, sanitize, tidy};
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+/// The libraries, in the order in which they can be published.
+const LIBRARIES: [&str; 4] = ["pool-core", "pool-dashboards", "pool-controller", "pool-chaos"];
+/// The package of the `ebbpool` binary.
+const CLI: &str = "ebbpool";
+
+/// A part of `cargo xtask test` that can be left out by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suite {
+    Tidy,
+    Unit,
+    Features,
+    Loom,
+    Stress,
+    Limit,
+    Browser,
+    BenchSmoke,
+    Sanitize,
+    Deny,
+    Package,
+}
+
+/// What a suite is told.
+pub(crate) struct Run<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) quick: bool,
+    /// The suites that do not run, comma separated. Tests see it as `EBBPOOL_WITHOUT_SUITE`: one that needs
+    /// such a suite's equipment leaves itself out.
+    pub(crate) without: String,
+}
+
+impl Suite {
+    /// In the order in which they run: what fails fast first.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Tidy,
+        Self::Unit,
+        Self::Features,
+        Self::Loom,
+        Self::Stress,
+        Self::Limit,
+        Self::Browser,
+        Self::BenchSmoke,
+        Self::Sanitize,
+        Self::Deny,
+        Self::Package,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tidy => "tidy",
+            Self::Unit => "unit",
+            Self::Features => "features",
+            Self::Loom => "loom",
+            Self::Stress => "stress",
+            Self::Limit => "limit",
+            Self::Browser => "browser",
+            Self::BenchSmoke => "bench-smoke",
+            Self::Sanitize => "sanitize",
+            Self::Deny => "deny",
+            Self::Package => "package",
+        }
+    }
+
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Self::Tidy => "the rules that the compiler does not check",
+            Self::Unit => "tests and doctests of every crate",
+            Self::Features => "pool-core with each of its features, and failpoints compiled out",
+            Self::Loom => "models of pool-core: every interleaving within the preemption bound",
+            Self::Stress => "pool-core's tests in release, the membarrier litmus test among them",
+            Self::Limit => "the demo under a real memory limit",
+            Self::Browser => "the page in headless Chromium",
+            Self::BenchSmoke => "every benchmark builds, runs briefly and reports what it should",
+            Self::Sanitize => "pool-core's stress tests under ThreadSanitizer and AddressSanitizer",
+            Self::Deny => "licenses, bans and sources of all dependencies",
+            Self::Package => "the libraries as they would be published",
+        }
+    }
+
+    pub(crate) fn needs(self) -> &'static [Tool] {
+        match self {
+            Self::Unit | Self::Features | Self::Stress | Self::BenchSmoke => &[Tool::Make],
+            Self::Browser => &[Tool::Chromium, Tool::ChromeDriver],
+            Self::Deny => &[Tool::CargoDeny],
+            Self::Tidy | Self::Loom | Self::Limit | Self::Sanitize | Self::Package => &[],
+        }
+    }
+
+    /// Part of `--quick`: most of the answer within minutes.
+    pub(crate) fn is_quick(self) -> bool {
+        matches!(self, Self::Tidy | Self::Unit | Self::Features | Self::Loom)
+    }
+
+    /// What to say when it fails: what it needs and no look at PATH can tell.
+    pub(crate) fn hint(self) -> Option<&'static str> {
+        (self == Self::Limit).then_some(
+            "it needs the right to make a memory group (root, or a user scope of systemd); on a machine that \
+             grants none: --without limit",
+        )
+    }
+
+    /// Runs it and counts.
+    pub(crate) fn run(self, run: &Run<'_>) -> Result<Counts> {
+        match self {
+            Self::Tidy => tidy::run(run.workspace),
+            Self::Unit => run.tests(cargo("test --workspace --no-fail-fast")),
+            Self::Features => features(run),
+            Self::Loom => loom(run),
+            Self::Stress => run.tests(cargo("test -p pool-core --release --tests --no-fail-fast")),
+            Self::Limit => run.test_target(CLI, "limit"),
+            Self::Browser => run.test_target(CLI, "browser"),
+            Self::BenchSmoke => bench::smoke(run.workspace),
+            Self::Sanitize => sanitize::run(run),
+            Self::Deny => deny(run),
+            Self::Package => package(run),
+        }
+    }
+}
+
+impl ValueEnum for Suite {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.about()))
+    }
+}
+
+impl Run<'_> {
+    /// Runs tests that know which suites are left out.
+    pub(crate) fn tests(&self, job: Job) -> Result<Counts> {
+        job.env("EBBPOOL_WITHOUT_SUITE", self.without.as_str()).tests(self.workspace)
+    }
+
+    /// Runs one integration test of a package, with the features without which cargo would not build it.
+    fn test_target(&self, package: &str, name: &str) -> Result<Counts> {
+        let found = self.workspace.package(package)?;
+        let target = found.targets_of("test").find(|t| t.name == name);
+        let target = target.with_context(|| format!("{} has no tests/{name}.rs", found.folder))?;
+        let mut job = cargo("test --no-fail-fast").args(["-p", package, "--test", name]);
+        if !target.required_features.is_empty() {
+            job = job.arg("--features").arg(target.required_features.join(","));
+        }
+        self.tests(job)
+    }
+
+    fn check(&self, job: &Job) -> Result<Counts> {
+        Ok(if job.passes(self.workspace)? { Counts::PASS } else { Counts::FAIL })
+    }
+}
+
+fn features(run: &Run<'_>) -> Result<Counts> {
+    let mut counts =
+        run.tests(cargo("test -p pool-core --no-default-features --lib --tests --no-fail-fast"))?;
+    let core = run.workspace.package("pool-core")?;
+    for feature in core.features.iter().filter(|f| *f != "default") {
+        let job = cargo("test -p pool-core --no-default-features --lib --tests --no-fail-fast --features");
+        counts += run.tests(job.arg(feature))?;
+    }
+    counts += failpoints::check(run.workspace)?;
+    Ok(counts)
+}
+
+/// A target folder of its own: RUSTFLAGS differ, and would have everything built again at each change of suite.
+fn loom(run: &Run<'_>) -> Result<Counts> {
+    let preemptions = if run.quick { "2" } else { "3" };
+    let job = cargo("test -p pool-core --release --lib loom_ --target-dir")
+        .arg(run.workspace.target.join("loom").to_string_lossy())
+        .rustflags("--cfg ebbpool_loom")
+        .env("LOOM_MAX_PREEMPTIONS", preemptions);
+    run.tests(job)
+}
+
+/// One check at a time, so that each is counted. Advisories are left out: they need the network, and turn a
+/// build red that nobody changed.
+fn deny(run: &Run<'_>) -> Result<Counts> {
+    let mut counts = Counts::default();
+    for check in ["licenses", "bans", "sources"] {
+        counts += run.check(&cargo("deny --log-level error --all-features check").arg(check))?;
+    }
+    Ok(counts)
+}
+
+fn package(run: &Run<'_>) -> Result<Counts> {
+    for library in LIBRARIES {
+        if run.workspace.package(library).is_err() {
+            bail!("library {library} is not in the workspace");
+        }
+    }
+    let mut job = cargo("publish --dry-run").args(LIBRARIES.iter().flat_map(|library| ["-p", library]));
+    if std::env::var_os("CI").is_none() {
+        job = job.arg("--allow-dirty"); // work in progress can be checked too
+    }
+    run.check(&job)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::{Package, Target};
+
+    #[test]
+    fn names_are_unique_and_quick_suites_need_little() {
+        let mut names: Vec<_> = Suite::ALL.iter().map(|s| s.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Suite::ALL.len());
+        assert!(
+            Suite::ALL.iter().filter(|s| s.is_quick()).all(|s| s.needs().iter().all(|n| *n == Tool::Make))
+        );
+    }
+
+    #[test]
+    fn a_suite_without_its_tests_is_an_error() {
+        let target = Target { name: "other".into(), kind: "test".into(), ..Target::default() };
+        let cli =
+            Package { name: CLI.into(), folder: "cli".into(), targets: vec![target], ..Package::default() };
+        let workspace = Workspace { root: ".".into(), target: "target".into(), packages: vec![cli] };
+        let run = Run { workspace: &workspace, quick: false, without: String::new() };
+        let error = Suite::Limit.run(&run).unwrap_err().to_string();
+        assert_eq!(error, "cli has no tests/limit.rs");
+        assert!(Suite::Package.run(&run).unwrap_err().to_string().contains("pool-core"));
+    }
+}
