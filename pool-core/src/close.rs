@@ -16,7 +16,7 @@ use crate::sync::atomic::{
     AtomicUsize,
     Ordering::{Relaxed, SeqCst},
 };
-use crate::sync::{Mutex, PoisonError};
+use crate::sync::{Mutex, PoisonError, try_lock};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -57,8 +57,9 @@ pub(crate) unsafe fn close<T: 'static, R: Recycler<T>>(inside: NonNull<Inside<T,
     }
     {
         let mut condemned = shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = condemned.iter().map(|node| node.weight()).sum();
+        shared.trimmed.pending_bytes.fetch_sub(bytes, Relaxed);
         nodes.extend(condemned.drain(..));
-        shared.trimmed.pending_bytes.store(0, Relaxed);
     }
     // SAFETY: I2.
     let keeper = unsafe { Keeper::new(inside) };
@@ -72,6 +73,7 @@ pub(crate) unsafe fn close<T: 'static, R: Recycler<T>>(inside: NonNull<Inside<T,
     } else {
         keeper.forgotten();
     }
+    sweep_unfinished();
     if let Some(panic) = panic.filter(|_| !std::thread::panicking()) {
         std::panic::resume_unwind(panic);
     }
@@ -99,7 +101,7 @@ pub(crate) fn sweep_unfinished() {
     if UNFINISHED_COUNT.load(Relaxed) == 0 {
         return;
     }
-    let Ok(mut unfinished) = UNFINISHED.try_lock() else { return };
+    let Some(mut unfinished) = try_lock(&UNFINISHED) else { return };
     let keepers = std::mem::take(&mut *unfinished);
     drop(unfinished); // values are dropped below, and their drops may close other pools
     let mut rest = Vec::new();

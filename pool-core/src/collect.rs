@@ -13,7 +13,7 @@ use crate::shared::{Shared, signed};
 use crate::slot::{Counters, Slot, attention};
 use crate::stats::{DropReason, Gets, PoolStats, Suspect};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use crate::sync::{PoisonError, clock};
+use crate::sync::{PoisonError, clock, try_lock};
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -130,21 +130,27 @@ impl Shared {
 
     fn mark(&self) {
         let mut drainer = self.drainer.lock().unwrap_or_else(PoisonError::into_inner);
+        drainer.marked = Some(self.mark_slots());
+    }
+
+    /// Drainer lock held.
+    fn mark_slots(&self) -> (u64, usize) {
         let slots = self.table.with_slots(|slots| {
             let n = slots.len();
             slots.for_each(|slot| slot.set(attention::STOP));
             n
         });
-        drainer.marked = Some((fence::epoch(), slots));
+        (fence::epoch(), slots)
     }
 
     fn collect(&self, fenced: &Fenced, job: Job) -> Collected {
         let mut drainer = self.drainer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut collected = Collected::default();
         // Not ours to collect: somebody else did it, or marked again after our fence and will.
-        let Some((_, marked)) =
-            drainer.marked.filter(|(epoch, _)| !fenced.is_complete() || fenced.covers(*epoch))
-        else {
+        let ours = |(epoch, _): &(u64, usize)| !fenced.is_complete() || fenced.covers(*epoch);
+        let Some((_, marked)) = drainer.marked.filter(ours) else {
+            collected.busy_slots = self.table.with_slots(|slots| slots.len()) as u64;
+            collected.snapshot = (job == Job::Snapshot).then(|| self.stats());
             return collected;
         };
         match job {
@@ -226,8 +232,10 @@ impl Shared {
             taken += Taken { objects: 1, bytes: node.weight() };
             self.count_trimmed(node, reason);
         }
+        let mut condemned = self.condemned.lock().unwrap_or_else(PoisonError::into_inner);
         self.trimmed.pending_bytes.fetch_add(taken.bytes, Relaxed);
-        self.condemned.lock().unwrap_or_else(PoisonError::into_inner).extend(nodes);
+        condemned.extend(nodes);
+        drop(condemned);
         taken
     }
 
@@ -238,28 +246,42 @@ impl Shared {
     }
 
     fn trim_depot(&self, extra_bytes: u64, reason: DropReason) -> Taken {
-        match self.drainer.try_lock() {
-            Ok(_drainer) => self.condemn(extra_bytes, reason),
-            Err(_) => Taken::default(),
+        match try_lock(&self.drainer) {
+            Some(_drainer) => self.condemn(extra_bytes, reason),
+            None => Taken::default(),
         }
+    }
+
+    /// For a create without headroom: takes idle objects of at least `bytes` if there are that many, from the
+    /// depot and, if that is not enough, from the slots. Gives up when another drainer is at work.
+    fn reclaim(&self, bytes: u64) -> Taken {
+        let Some(mut drainer) = try_lock(&self.drainer) else { return Taken::default() };
+        let mut taken = self.condemn(bytes, DropReason::Pressure);
+        if taken.bytes < bytes && drainer.marked.is_none() {
+            let marked = self.mark_slots();
+            drainer.marked = Some(marked);
+            let fenced = fence::heavy();
+            self.empty_slots(marked.1, fenced.is_complete());
+            drainer.marked = None;
+            taken += self.condemn(bytes - taken.bytes, DropReason::Pressure);
+        }
+        taken
     }
 
     fn set_capacity(&self, new: Capacity, author: Author, reason: &str) -> u64 {
         let mut knob = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = knob.value;
-        self.credit.give(
-            i64::from(new.objects_max()) - i64::from(old.objects_max()),
-            signed(new.bytes_max()) - signed(old.bytes_max()),
-        );
+        self.credit.resize(i64::from(new.objects_max()), signed(new.bytes_max()));
         *knob = Knob { value: new, generation: knob.generation + 1, author, reason: reason.to_owned() };
         knob.generation
     }
 
     fn is_finished(&self) -> bool {
-        self.closed.load(SeqCst) && {
-            let stats = self.stats();
-            stats.idle_objects + stats.lent_objects + stats.condemned_objects == 0
-        }
+        // With the drainer lock, or a drainer may have in its hands what is counted nowhere.
+        let Some(_drainer) = self.closed.load(SeqCst).then(|| try_lock(&self.drainer)).flatten() else {
+            return false;
+        };
+        let stats = self.stats();
+        stats.idle_objects + stats.lent_objects + stats.condemned_objects == 0
     }
 }
 
@@ -279,16 +301,16 @@ impl Totals {
     fn add(&mut self, c: &Counters) {
         // Returns before gets: a racing sum may then count a lease as lent that has ended, never the reverse.
         // Acquire pairs with the release of operations outside (see `Entry::add`).
-        self.kept += c.kept.load(Acquire);
+        self.kept = self.kept.wrapping_add(c.kept.load(Acquire));
         for (sum, n) in self.dropped.iter_mut().zip(&c.dropped) {
             *sum += n.load(Acquire);
         }
-        self.dropped_bytes += c.dropped_bytes.load(Acquire);
-        self.created += c.created.load(Acquire);
-        self.created_bytes += c.created_bytes.load(Acquire);
+        self.dropped_bytes = self.dropped_bytes.wrapping_add(c.dropped_bytes.load(Acquire));
+        self.created = self.created.wrapping_add(c.created.load(Acquire));
+        self.created_bytes = self.created_bytes.wrapping_add(c.created_bytes.load(Acquire));
         self.grown_bytes = self.grown_bytes.wrapping_add(c.grown_bytes.load(Acquire));
-        self.refilled += c.refilled.load(Acquire);
-        self.gets += c.gets.load(Acquire);
+        self.refilled = self.refilled.wrapping_add(c.refilled.load(Acquire));
+        self.gets = self.gets.wrapping_add(c.gets.load(Acquire));
     }
 }
 
@@ -309,7 +331,7 @@ impl<T, R: Recycler<T>> Keeper<T, R> {
         Self(inside)
     }
 
-    fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         // SAFETY: I2.
         unsafe { &self.0.as_ref().shared }
     }
@@ -362,6 +384,10 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
 
     fn trim_depot(&self, extra_bytes: u64, reason: DropReason) -> Taken {
         self.shared().trim_depot(extra_bytes, reason)
+    }
+
+    fn reclaim(&self, bytes: u64) -> Taken {
+        self.shared().reclaim(bytes)
     }
 
     fn mark(&self) {

@@ -4,6 +4,7 @@
 //! slot (used or not), or with an object in the depot; the three together are the capacity, always. A lowered
 //! capacity can make what is free negative: then nobody gets any until a drainer has taken enough back.
 
+use crate::sync::MAGAZINE;
 use crate::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// Orderings are relaxed: the objects themselves travel through slots and locks that order them.
@@ -11,11 +12,18 @@ use crate::sync::atomic::{AtomicI64, Ordering::Relaxed};
 pub(crate) struct Credit {
     objects: AtomicI64,
     bytes: AtomicI64,
+    objects_max: AtomicI64,
+    bytes_max: AtomicI64,
 }
 
 impl Credit {
     pub(crate) fn new(objects: i64, bytes: i64) -> Self {
-        Self { objects: AtomicI64::new(objects), bytes: AtomicI64::new(bytes) }
+        Self {
+            objects: AtomicI64::new(objects),
+            bytes: AtomicI64::new(bytes),
+            objects_max: AtomicI64::new(objects),
+            bytes_max: AtomicI64::new(bytes),
+        }
     }
 
     /// Takes both or nothing.
@@ -40,6 +48,20 @@ impl Credit {
         self.bytes.fetch_add(bytes, Relaxed);
     }
 
+    /// The whole capacity becomes this; what is free changes by the difference.
+    pub(crate) fn resize(&self, objects: i64, bytes: i64) {
+        let before = (self.objects_max.swap(objects, Relaxed), self.bytes_max.swap(bytes, Relaxed));
+        self.give(objects - before.0, bytes - before.1);
+    }
+
+    /// Objects of `weight` that one thread may hold idle: a quarter of the capacity, so that what one thread
+    /// returns and another gets finds its way through the depot before the capacity is used up by magazines.
+    pub(crate) fn magazine(&self, weight: u64) -> usize {
+        let by_bytes = self.bytes_max.load(Relaxed) / i64::try_from(weight.max(1)).unwrap_or(i64::MAX);
+        let objects = self.objects_max.load(Relaxed).min(by_bytes) / 4;
+        usize::try_from(objects).unwrap_or(0).clamp(1, MAGAZINE)
+    }
+
     /// Free objects and bytes; negative after a cut.
     pub(crate) fn free(&self) -> (i64, i64) {
         (self.objects.load(Relaxed), self.bytes.load(Relaxed))
@@ -49,6 +71,14 @@ impl Credit {
 #[cfg(all(test, not(ebbpool_loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_magazine_is_a_quarter_of_the_capacity() {
+        let credit = Credit::new(100, 1000);
+        assert_eq!([1, 10, 50, 1000, u64::MAX].map(|w| credit.magazine(w)), [25, 25, 5, 1, 1]);
+        credit.resize(100_000, 1 << 40);
+        assert_eq!((credit.magazine(1), credit.free()), (MAGAZINE, (100_000, 1 << 40)));
+    }
 
     #[test]
     fn both_or_nothing() {

@@ -6,7 +6,7 @@
 //! It knows neither capacity nor slots: who puts an object here has credit for it.
 
 use crate::node::NodePtr;
-use crate::sync::{Mutex, MutexGuard, PoisonError, STRIPES};
+use crate::sync::{Mutex, MutexGuard, PoisonError, STRIPES, try_lock};
 use std::collections::VecDeque;
 
 pub(crate) struct Depot {
@@ -19,6 +19,7 @@ struct Stripe(Mutex<Content>);
 struct Content {
     /// Oldest in front.
     nodes: VecDeque<NodePtr>,
+    bytes: u64,
     closed: bool,
 }
 
@@ -31,17 +32,18 @@ pub(crate) enum Refused {
 
 impl Depot {
     pub(crate) fn new() -> Self {
-        let stripe = || Stripe(Mutex::new(Content { nodes: VecDeque::new(), closed: false }));
+        let stripe = || Stripe(Mutex::new(Content { nodes: VecDeque::new(), bytes: 0, closed: false }));
         Self { stripes: std::array::from_fn(|_| stripe()) }
     }
 
     /// Takes up to `max` of the newest objects of the first stripe that is free and not empty; the newest last.
     pub(crate) fn take(&self, home: usize, max: usize, into: &mut Vec<NodePtr>) {
         for stripe in self.from(home) {
-            let Ok(mut content) = stripe.0.try_lock() else { continue };
+            let Some(mut content) = try_lock(&stripe.0) else { continue };
             let rest = content.nodes.len().saturating_sub(max);
             into.extend(content.nodes.drain(rest..));
             if !into.is_empty() {
+                content.bytes -= weight(into);
                 return;
             }
         }
@@ -50,10 +52,11 @@ impl Depot {
     /// Puts all of `nodes`, oldest first, or none.
     pub(crate) fn put(&self, home: usize, nodes: &mut Vec<NodePtr>) -> Result<(), Refused> {
         for stripe in self.from(home) {
-            let Ok(mut content) = stripe.0.try_lock() else { continue };
+            let Some(mut content) = try_lock(&stripe.0) else { continue };
             if content.closed {
                 return Err(Refused::Closed);
             }
+            content.bytes += weight(nodes);
             content.nodes.extend(nodes.drain(..));
             return Ok(());
         }
@@ -69,7 +72,9 @@ impl Depot {
     /// Puts `nodes` spread over the stripes, even into a closed depot (the drainer takes them out again).
     pub(crate) fn put_spread(&self, nodes: &[NodePtr]) {
         for (stripe, part) in self.stripes.iter().zip(nodes.chunks(nodes.len().div_ceil(STRIPES).max(1))) {
-            stripe.lock().nodes.extend(part);
+            let mut content = stripe.lock();
+            content.bytes += weight(part);
+            content.nodes.extend(part);
         }
     }
 
@@ -85,10 +90,14 @@ impl Depot {
                 match content.nodes.pop_front() {
                     Some(node) => {
                         emptied = 0;
+                        content.bytes -= node.weight();
                         each(node);
                     }
                     None => break,
                 }
+            }
+            if content.nodes.capacity() > 4 * content.nodes.len() + SPARE_PLACES {
+                content.nodes.shrink_to_fit();
             }
             emptied += usize::from(content.nodes.is_empty());
             if emptied > STRIPES {
@@ -102,6 +111,7 @@ impl Depot {
         for stripe in &self.stripes {
             let mut content = stripe.lock();
             content.closed = true;
+            content.bytes = 0;
             into.extend(content.nodes.drain(..));
         }
     }
@@ -110,8 +120,7 @@ impl Depot {
     pub(crate) fn level(&self) -> (u64, u64) {
         self.stripes.iter().fold((0, 0), |(objects, bytes), stripe| {
             let content = stripe.lock();
-            let weight: u64 = content.nodes.iter().map(|node| node.weight()).sum();
-            (objects + content.nodes.len() as u64, bytes + weight)
+            (objects + content.nodes.len() as u64, bytes + content.bytes)
         })
     }
 
@@ -121,6 +130,13 @@ impl Depot {
         f(&mut all.iter().flat_map(|content| content.nodes.iter().copied()))
     }
 }
+
+fn weight(nodes: &[NodePtr]) -> u64 {
+    nodes.iter().map(|node| node.weight()).sum()
+}
+
+/// Places for pointers that an emptied stripe keeps.
+const SPARE_PLACES: usize = 256;
 
 /// Objects taken from one stripe before the next has its turn.
 const TURN: usize = 8;

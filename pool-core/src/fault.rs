@@ -15,7 +15,8 @@ pub const MISSING_PUT: &str = "missing-put";
 /// A lease that never returns, in one of two ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingPut {
-    /// The value is dropped behind the pool's back: its memory is freed, its reuse is lost.
+    /// The value is dropped behind the pool's back: what it held is freed, its place in the pool and its reuse are
+    /// lost.
     Dropped,
     /// The value stays allocated for ever.
     Kept,
@@ -42,7 +43,8 @@ static DECIDER: RwLock<Option<Arc<dyn Decider>>> = RwLock::new(None);
 
 /// Sets (or with `None` removes) the process's decider.
 pub fn set_decider(decider: Option<Arc<dyn Decider>>) {
-    *DECIDER.write().unwrap_or_else(PoisonError::into_inner) = decider;
+    let before = std::mem::replace(&mut *DECIDER.write().unwrap_or_else(PoisonError::into_inner), decider);
+    drop(before); // outside the lock: it is somebody's code
 }
 
 /// The site on the get path.

@@ -20,6 +20,12 @@ pub struct Fenced {
 }
 
 impl Fenced {
+    /// No fence at all: lets marked slots go and visits none.
+    #[cfg(not(ebbpool_loom))]
+    pub(crate) fn refused() -> Self {
+        Self { epoch: 0, complete: false }
+    }
+
     /// False if the kernel refused: then no slot may be visited.
     pub(crate) fn is_complete(&self) -> bool {
         self.complete

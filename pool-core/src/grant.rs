@@ -15,8 +15,11 @@ pub struct Grant {
     reclaimed_bytes: AtomicU64,
 }
 
-/// As good as no limit, and far enough from overflow that no sequence of charges reaches it.
+/// Stands for no limit; no account is kept then.
 const UNLIMITED: i64 = i64::MAX / 2;
+/// One charge or credit, at most: far more than any object weighs, and far from overflow however many there are
+/// between two settings.
+const CHARGE_MAX: i64 = 1 << 47;
 
 impl Grant {
     pub(crate) fn unlimited() -> Self {
@@ -54,14 +57,19 @@ impl Grant {
 
     /// Takes `bytes`; returns what is missing, at most `bytes`.
     pub(crate) fn charge(&self, bytes: u64) -> u64 {
-        let cost = i64::try_from(bytes).unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
-        let left = self.left.fetch_sub(cost, Relaxed).saturating_sub(cost);
+        if self.left().is_none() {
+            return 0;
+        }
+        let cost = i64::try_from(bytes).unwrap_or(CHARGE_MAX).min(CHARGE_MAX);
+        let left = self.left.fetch_sub(cost, Relaxed) - cost;
         u64::try_from(-left.clamp(-cost, 0)).unwrap_or(0)
     }
 
     /// Gives back bytes that were freed.
     pub(crate) fn credit(&self, bytes: u64) {
-        self.left.fetch_add(i64::try_from(bytes).unwrap_or(i64::MAX / 4).min(i64::MAX / 4), Relaxed);
+        if self.left().is_some() {
+            self.left.fetch_add(i64::try_from(bytes).unwrap_or(CHARGE_MAX).min(CHARGE_MAX), Relaxed);
+        }
     }
 
     pub(crate) fn count_reclaimed(&self, bytes: u64) {

@@ -1,6 +1,7 @@
 //! The guard: a lent object, returned when it is dropped.
 
-use crate::inside::Inside;
+use crate::inside::{Inside, WEIGHT_MAX};
+use crate::lease::Record;
 use crate::node::{Node, NodePtr, Special};
 use crate::recycle::{ByTrait, Keep, Recycler};
 use crate::retention::Retention;
@@ -8,14 +9,29 @@ use crate::slot::Slot;
 use crate::stats::DropReason;
 use crate::thread_id;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// A lent object. Dropping it returns it, on any thread, also after the pool's last handle is gone.
 ///
 /// One pointer wide and `'static`; holding it costs no reference count.
+///
+/// A guard is invariant in `T`: what goes into a value comes out of the pool again, so a guard of `&'static str`
+/// must not pass for one of a shorter life.
+///
+/// ```compile_fail
+/// use pool_core::{Keep, Pooled, Recycle, Retention};
+/// struct Line<'a>(&'a str);
+/// impl Recycle for Line<'_> {
+///     fn recycle(&mut self, _: &Retention) -> Keep { Keep::Yes }
+/// }
+/// fn shorten<'a>(guard: Pooled<Line<'static>>, _: &'a str) -> Pooled<Line<'a>> { guard }
+/// ```
 pub struct Pooled<T, R: Recycler<T> = ByTrait> {
     node: NonNull<Node<T, R>>,
+    invariant: PhantomData<fn(T) -> T>,
 }
 
 // SAFETY: N1: the guard owns its node; a value that may move between threads may do so inside its guard.
@@ -29,7 +45,31 @@ impl<T, R: Recycler<T>> Pooled<T, R> {
     #[inline(always)]
     pub(crate) unsafe fn new(node: NodePtr) -> Self {
         // SAFETY: by the contract.
-        Self { node: unsafe { node.typed() } }
+        Self { node: unsafe { node.typed() }, invariant: PhantomData }
+    }
+
+    /// The lease is on record, if there is one.
+    pub(crate) fn record(&self, record: Option<Arc<Record>>) {
+        if record.is_some() {
+            // SAFETY: N1; nobody else has the guard yet.
+            unsafe {
+                let header = &raw mut (*self.node.as_ptr()).header;
+                (*header).lease = record;
+                (*header).special = Special::Recorded;
+            }
+        }
+    }
+
+    /// The lease will not return, if a fault says so.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn lose(&self, fault: Option<crate::fault::MissingPut>) {
+        let special = match fault {
+            None => return,
+            Some(crate::fault::MissingPut::Dropped) => Special::LostDropped,
+            Some(crate::fault::MissingPut::Kept) => Special::LostKept,
+        };
+        // SAFETY: N1; nobody else has the guard yet.
+        unsafe { (*self.node.as_ptr()).header.special = special };
     }
 }
 
@@ -75,10 +115,11 @@ impl<T, R: Recycler<T>> Drop for Pooled<T, R> {
             }
             let inside = (*header).inside.cast::<Inside<T, R>>();
             let on_panic = Tainted(node);
-            let retention = Retention::new((*header).strikes);
+            let born_bytes = (*inside.as_ptr()).shared.born_weight();
+            let retention = Retention::new((*header).strikes, born_bytes);
             let value = &mut (*node.as_ptr()).value;
             let keep = (*inside.as_ptr()).recycler.recycle(value, &retention);
-            let weight = (*inside.as_ptr()).recycler.weight(value) as u64;
+            let weight = Inside::<T, R>::weigh(&(*inside.as_ptr()).recycler, value);
             std::mem::forget(on_panic);
             (*header).strikes = retention.strikes();
             if keep == Keep::Yes && weight == (*header).weight {
@@ -133,6 +174,7 @@ unsafe fn return_slow<T, R: Recycler<T>>(
         let inside = (*header).inside.cast::<Inside<T, R>>();
         Inside::acquire(inside);
         let hold = Hold(inside);
+        let weight = weight.min(WEIGHT_MAX);
         let before = std::mem::replace(&mut (*header).weight, weight);
         let shared = &(*inside.as_ptr()).shared;
         shared.charge_growth(before, weight);
@@ -167,6 +209,6 @@ unsafe fn return_special<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) {
             let weight = (*header).weight;
             return return_slow(node, weight, Err(DropReason::Tainted));
         }
-        drop(Pooled { node });
+        drop(Pooled { node, invariant: PhantomData });
     }
 }

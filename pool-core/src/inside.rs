@@ -7,7 +7,9 @@
 //! handles together, and by each [`Keeper`](crate::collect::Keeper). **I2** whoever holds one of these may use
 //! the inside. **I3** a path that gives its node away and then goes on holds a count of its own.
 
-use crate::node::{self, NodePtr};
+use crate::knobs::Capacity;
+use crate::node::{self, Node, NodePtr};
+use crate::recycle::Recycler;
 use crate::shared::Shared;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::ptr::NonNull;
@@ -19,7 +21,20 @@ pub(crate) struct Inside<T, R> {
     pub(crate) create: Box<dyn Fn() -> T + Send + Sync>,
 }
 
+/// What an object counts for at most: more than any capacity, so that it is never kept, and far from overflow.
+pub(crate) const WEIGHT_MAX: u64 = Capacity::BYTES_LIMIT + 1;
+
 impl<T, R> Inside<T, R> {
+    /// What a value weighs with its node. A claim beyond [`WEIGHT_MAX`] equals no weight in any header, so it
+    /// takes the slow path, which cuts it.
+    #[inline(always)]
+    pub(crate) fn weigh(recycler: &R, value: &T) -> u64
+    where
+        R: Recycler<T>,
+    {
+        (recycler.weight(value) as u64).saturating_add(size_of::<Node<T, R>>() as u64)
+    }
+
     /// The caller gets the one count that the handles hold together.
     pub(crate) fn leak(
         shared: Shared,
@@ -60,20 +75,20 @@ impl<T, R> Inside<T, R> {
     /// # Safety
     /// The caller owns `node` (N1), which `this` made.
     pub(crate) unsafe fn destroy(this: NonNull<Self>, node: NodePtr) {
-        struct Release<T, R>(NonNull<Inside<T, R>>);
+        /// Also when dropping the value panics: its memory and its count are gone either way.
+        struct Release<T, R>(NonNull<Inside<T, R>>, u64);
         impl<T, R> Drop for Release<T, R> {
             fn drop(&mut self) {
-                // SAFETY: the node's count, which dies with it.
-                unsafe { Inside::release(self.0) };
+                // SAFETY: I2 by the node's count, which dies with it.
+                unsafe {
+                    (*self.0.as_ptr()).shared.credit_grant(self.1);
+                    Inside::release(self.0);
+                }
             }
         }
-        let _release = Release(this);
-        let weight = node.weight();
-        // SAFETY: by the contract; I2 by the node's count.
-        unsafe {
-            node::destroy::<T, R>(node);
-            (*this.as_ptr()).shared.credit_grant(weight);
-        }
+        let _release = Release(this, node.weight());
+        // SAFETY: by the contract.
+        unsafe { node::destroy::<T, R>(node) };
     }
 }
 

@@ -9,7 +9,7 @@ use crate::sync::atomic::{
     AtomicBool, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::sync::{Mutex, PoisonError, clock};
+use crate::sync::{Mutex, PoisonError, clock, try_lock};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ impl Leases {
             returned: AtomicBool::new(false),
             reported: AtomicBool::new(false),
         });
-        let Ok(mut table) = self.table.try_lock() else {
+        let Some(mut table) = try_lock(&self.table) else {
             self.missed.fetch_add(1, Relaxed);
             return None;
         };

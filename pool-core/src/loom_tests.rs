@@ -241,6 +241,59 @@ fn loom_a_cut_of_capacity_against_returns() {
 }
 
 #[test]
+fn loom_a_change_of_lease_level_is_not_lost() {
+    model(|| {
+        let m = Model::new();
+        let pool = m.pool();
+        drop(pool.get());
+        let keeper = m.pool().keeper();
+        keeper.set_lease_level(crate::LeaseLevel::Off);
+        let setter = thread::spawn(move || keeper.set_lease_level(crate::LeaseLevel::All));
+        drop(pool.get());
+        setter.join().unwrap();
+        let held = pool.get();
+        let keeper = m.pool().keeper();
+        assert_eq!(keeper.suspects(std::time::Duration::ZERO).len(), 1, "every lease is to be recorded");
+        drop((held, keeper, pool));
+        m.end();
+    });
+}
+
+/// What `create` captures is freed with the inside: whoever frees it must have seen all uses of it.
+#[test]
+fn loom_the_inside_is_freed_after_every_use_of_it() {
+    struct Captured(loom::cell::UnsafeCell<u32>);
+    // SAFETY: read by many, written by the one who frees; loom checks it.
+    unsafe impl Send for Captured {}
+    // SAFETY: as above.
+    unsafe impl Sync for Captured {}
+    impl Drop for Captured {
+        fn drop(&mut self) {
+            // SAFETY: the last owner.
+            self.0.with_mut(|v| unsafe { *v = 0 });
+        }
+    }
+    model(|| {
+        let captured = Captured(loom::cell::UnsafeCell::new(7));
+        let pool = Pool::builder("inside")
+            .lease_level(crate::LeaseLevel::Off)
+            // SAFETY: shared reads.
+            .build_with(move || captured.0.with(|v| unsafe { *v }))
+            .unwrap();
+        let other = pool.clone();
+        let user = thread::spawn(move || {
+            let guard = other.get();
+            drop(other);
+            drop(guard);
+        });
+        drop(pool.get());
+        drop(pool);
+        user.join().unwrap();
+        crate::close::sweep_unfinished();
+    });
+}
+
+#[test]
 fn loom_a_table_grows_under_a_reader() {
     // A first array of two entries: id 2 makes it grow while id 1 reads its own.
     fn fixed() -> crate::slot::Slot {

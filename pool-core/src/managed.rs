@@ -39,13 +39,21 @@ pub trait Managed: Send + Sync {
     /// dropped by [`drop_condemned`](Self::drop_condemned). Never waits.
     fn trim_depot(&self, extra_bytes: u64, reason: DropReason) -> Taken;
 
+    /// Takes idle objects of at least `bytes`, if there are that many, on behalf of a create that found no
+    /// headroom; they are condemned. Runs on creating threads: where another is at work it gives up. Unless
+    /// you say otherwise it only trims what threads share.
+    fn reclaim(&self, bytes: u64) -> Taken {
+        self.trim_depot(bytes, DropReason::Pressure)
+    }
+
     /// Phase one of a pass: asks every slot to stop.
     fn mark(&self);
 
     /// Phase two of a pass: visits every marked slot once, does `job`, and lets the slots go. A slot whose
     /// owner is inside its fast path is left for the next pass and counted in [`Collected::busy_slots`].
     ///
-    /// `fenced` is proof of a heavy fence; a fence from before the mark is refused by visiting nothing.
+    /// `fenced` is proof of a heavy fence; a fence from before the mark is refused by visiting nothing and
+    /// counting every slot as busy.
     fn collect(&self, fenced: &Fenced, job: Job) -> Collected;
 
     /// Drops condemned objects until none is left or `budget` is over (at least one object is dropped, and
@@ -96,6 +104,6 @@ pub struct Collected {
     pub taken: Taken,
     /// Slots whose owner was inside; their objects wait for the next pass.
     pub busy_slots: u64,
-    /// For [`Job::Snapshot`]: the statistics; consistent if no slot was busy.
+    /// For [`Job::Snapshot`]: the statistics; they say themselves whether they are consistent.
     pub snapshot: Option<PoolStats>,
 }

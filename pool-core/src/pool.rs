@@ -3,10 +3,10 @@
 use crate::close::close;
 use crate::collect::Keeper;
 use crate::guard::Pooled;
-use crate::inside::Inside;
+use crate::inside::{Inside, WEIGHT_MAX};
 use crate::knobs::{Capacity, LeaseLevel};
 use crate::managed::Managed;
-use crate::node::{Node, NodePtr, Special};
+use crate::node::NodePtr;
 use crate::recycle::{ByClosure, ByTrait, Keep, Recycler};
 use crate::retention::Retention;
 use crate::shared::Shared;
@@ -82,39 +82,38 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
     fn get_slow(&self, site: &'static Location<'static>) -> Pooled<T, R> {
         let shared = self.shared();
         let (node, record) = shared.get_idle().unwrap_or_else(|| self.create());
-        // SAFETY: N1: the node is ours until the guard has it.
-        unsafe {
-            let typed: NonNull<Node<T, R>> = node.typed();
-            let header = &raw mut (*typed.as_ptr()).header;
-            if record {
-                (*header).lease = shared.leases.begin(site);
-                if (*header).lease.is_some() {
-                    (*header).special = Special::Recorded;
-                }
-            }
-            #[cfg(feature = "failpoints")]
-            if shared.faults_armed() {
-                use crate::fault::{MissingPut, missing_put};
-                match missing_put(&shared.name, site) {
-                    None => {}
-                    Some(MissingPut::Dropped) => (*header).special = Special::LostDropped,
-                    Some(MissingPut::Kept) => (*header).special = Special::LostKept,
-                }
-            }
-            Pooled::new(node)
+        // SAFETY: N1: the node is ours and goes into the guard.
+        let guard: Pooled<T, R> = unsafe { Pooled::new(node) };
+        if record {
+            guard.record(shared.leases.begin(site));
         }
+        #[cfg(feature = "failpoints")]
+        if shared.faults_armed() {
+            guard.lose(crate::fault::missing_put(&shared.name, site));
+        }
+        guard
     }
 
     fn create(&self) -> (NodePtr, bool) {
+        /// Gives the charge back if `create` panics.
+        struct Charge<'a>(&'a Shared, u64);
+        impl Drop for Charge<'_> {
+            fn drop(&mut self) {
+                self.0.credit_grant(self.1);
+            }
+        }
         let shared = self.shared();
         let expected = shared.expected_weight();
         shared.charge_create(expected);
+        let charge = Charge(shared, expected);
         // SAFETY: I2.
         let (create, recycler) = unsafe { (&self.inside.as_ref().create, &self.inside.as_ref().recycler) };
         let value = create();
+        let born = Inside::weigh(recycler, &value).min(WEIGHT_MAX);
+        std::mem::forget(charge);
+        shared.note_birth(born);
         // A buffer that is born empty will weigh what its like have weighed; a box weighs what it does.
-        let weight = (recycler.weight(&value) as u64).max(expected);
-        shared.expect_at_first(weight);
+        let weight = born.max(expected);
         shared.charge_growth(expected, weight);
         // SAFETY: I2; this is the node's own count.
         unsafe { Inside::acquire(self.inside) };

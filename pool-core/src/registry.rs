@@ -3,11 +3,12 @@
 //! It holds no handle of any pool, so a pool ends when its last handle does; finished pools are forgotten at
 //! the next pass or registration.
 
-use crate::fence;
+use crate::fence::{self, Fenced};
 use crate::grant::Grant;
 use crate::managed::{Collected, Job, Managed, Taken};
 use crate::stats::DropReason;
-use crate::sync::{Mutex, PoisonError};
+use crate::sync::{Mutex, PoisonError, try_lock};
+use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -25,8 +26,12 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Registry(Arc<Shared>);
 
+type Named = (Box<str>, Arc<dyn Managed>);
+
 struct Shared {
-    pools: Mutex<Vec<Arc<dyn Managed>>>,
+    /// With their names, so that no foreign code runs under this lock. A pool that is taken out is dropped after
+    /// the lock is released: that may free it, and with it what its closures hold.
+    pools: Mutex<Vec<Named>>,
     grant: Grant,
     /// One pass at a time. A data path that finds it held goes on without.
     passing: Mutex<()>,
@@ -51,19 +56,21 @@ impl Registry {
     /// # Errors
     /// [`NameTaken`] if an unfinished pool of that name is registered.
     pub fn register(&self, pool: Arc<dyn Managed>) -> Result<(), NameTaken> {
+        self.forget_finished();
+        let name: Box<str> = pool.name().into();
         let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.retain(|p| !p.is_finished());
-        if pools.iter().any(|p| p.name() == pool.name()) {
-            return Err(NameTaken(pool.name().to_owned()));
+        if pools.iter().any(|(taken, _)| *taken == name) {
+            return Err(NameTaken(name.into_string()));
         }
-        pools.push(pool);
+        pools.push((name, pool));
         Ok(())
     }
 
     /// The registered pools, in the order of their registration.
     #[must_use]
     pub fn pools(&self) -> Vec<Arc<dyn Managed>> {
-        self.0.pools.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.iter().map(|(_, pool)| Arc::clone(pool)).collect()
     }
 
     /// The account that creates are charged against.
@@ -75,7 +82,10 @@ impl Registry {
     /// Calls `alarm` whenever a create finds the grant used up. It runs on the creating thread and must not
     /// wait: wake your controller and return.
     pub fn on_grant_used_up(&self, alarm: impl Fn() + Send + Sync + 'static) {
-        *self.0.alarm.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(alarm));
+        let mut current = self.0.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = current.replace(Arc::new(alarm));
+        drop(current);
+        drop(before); // outside the lock: it is somebody's code
     }
 
     /// One pass over all pools: marks every slot, issues one heavy fence, visits every slot once.
@@ -83,38 +93,42 @@ impl Registry {
     /// The result has one entry a pool, in the order of [`pools`](Self::pools) at the start of the pass.
     /// Waits only for another pass. Costs one fence (12–20 µs with busy threads) and some nanoseconds a slot.
     pub fn pass(&self, job: Job) -> Vec<(Arc<dyn Managed>, Collected)> {
+        /// Lets all slots go if a pool of somebody else's panics in the middle.
+        struct Marked(Vec<Arc<dyn Managed>>);
+        impl Drop for Marked {
+            fn drop(&mut self) {
+                let refused = Fenced::refused();
+                for pool in &self.0 {
+                    pool.collect(&refused, Job::Snapshot);
+                }
+            }
+        }
+        self.forget_finished();
         let passing = self.0.passing.lock().unwrap_or_else(PoisonError::into_inner);
-        let collected = self.pass_locked(job);
-        drop(passing);
-        collected
-    }
-
-    fn pass_locked(&self, job: Job) -> Vec<(Arc<dyn Managed>, Collected)> {
-        let pools = self.forget_finished();
-        for pool in &pools {
+        let mut marked = Marked(self.pools());
+        for pool in &marked.0 {
             pool.mark();
         }
         let fenced = fence::heavy();
-        pools
-            .into_iter()
-            .map(|pool| {
-                let collected = pool.collect(&fenced, job);
-                (pool, collected)
-            })
-            .collect()
+        let collected = marked.0.iter().map(|pool| pool.collect(&fenced, job)).collect::<Vec<_>>();
+        let pools = std::mem::take(&mut marked.0);
+        drop(passing);
+        pools.into_iter().zip(collected).collect()
     }
 
     pub(crate) fn downgrade(&self) -> WeakRegistry {
         WeakRegistry(Arc::downgrade(&self.0))
     }
 
-    pub(crate) fn forget_finished(&self) -> Vec<Arc<dyn Managed>> {
-        let pools = self.pools();
-        if pools.iter().any(|p| p.is_finished()) {
-            self.0.pools.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| !p.is_finished());
-            return self.pools();
+    /// Takes out pools that have ended.
+    pub(crate) fn forget_finished(&self) {
+        let finished: Vec<_> = self.pools().into_iter().filter(|pool| pool.is_finished()).collect();
+        if finished.is_empty() {
+            return;
         }
-        pools
+        let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|(_, pool)| !finished.iter().any(|gone| Arc::ptr_eq(gone, pool)));
+        drop(pools); // and only then `finished`, which holds their last counts
     }
 
     /// Drops condemned objects of all pools in turns of at most `slice` each until `until_over` says so or
@@ -128,52 +142,67 @@ impl Registry {
     }
 
     /// Charges a create of `bytes` against the grant; if that is used up, takes as much back from idle
-    /// objects first. Runs on creating threads: never waits, gives up when another pass is under way.
+    /// objects first. Runs on creating threads: where a lock is held by another it goes on without.
     #[cold]
     pub(crate) fn charge_create(&self, bytes: u64) {
         let missing = self.0.grant.charge(bytes);
         if missing == 0 {
             return;
         }
+        // A value that is dropped for a create may create itself; once is enough, or drops would nest without end.
+        let Some(_once) = Once::enter() else { return };
         let taken = self.reclaim(missing);
         // Each object's drop credits the grant; what is still condemned is credited when it is dropped.
         self.0.grant.count_reclaimed(taken.bytes);
         if taken.bytes < missing {
             self.0.grant.count_exceeded();
         }
-        let alarm = self.0.alarm.try_lock().ok().and_then(|alarm| alarm.clone());
+        let alarm = try_lock(&self.0.alarm).and_then(|alarm| alarm.clone());
         if let Some(alarm) = alarm {
             alarm();
         }
     }
 
-    /// Takes at least `bytes` of idle objects if there are that many, and drops them here and now: first from
-    /// depots (no fence), then by a pass over the magazines.
+    /// Takes at least `bytes` of idle objects if there are that many, and drops them here and now.
     fn reclaim(&self, bytes: u64) -> Taken {
         let mut taken = Taken::default();
-        let Ok(pools) = self.0.pools.try_lock().map(|pools| pools.clone()) else { return taken };
+        let Some(pools) = try_lock(&self.0.pools)
+            .map(|pools| pools.iter().map(|(_, pool)| Arc::clone(pool)).collect::<Vec<_>>())
+        else {
+            return taken;
+        };
+        // What threads share first, of all pools: it needs no fence.
         for pool in &pools {
-            if taken.bytes >= bytes {
-                break;
+            if taken.bytes < bytes {
+                taken += pool.trim_depot(bytes - taken.bytes, DropReason::Pressure);
             }
-            taken += pool.trim_depot(bytes - taken.bytes, DropReason::Pressure);
         }
-        if taken.bytes < bytes {
-            if let Ok(_passing) = self.0.passing.try_lock() {
-                for pool in &pools {
-                    pool.mark();
-                }
-                let fenced = fence::heavy();
-                for pool in &pools {
-                    let extra_bytes = bytes.saturating_sub(taken.bytes);
-                    taken += pool.collect(&fenced, Job::Reclaim { extra_bytes }).taken;
-                }
+        for pool in &pools {
+            if taken.bytes < bytes {
+                taken += pool.reclaim(bytes - taken.bytes);
             }
         }
         for pool in &pools {
             pool.drop_condemned(RECLAIM_DROP_MAX);
         }
         taken
+    }
+}
+
+/// This thread reclaims; ends with the value.
+struct Once;
+
+thread_local!(static RECLAIMING: Cell<bool> = const { Cell::new(false) });
+
+impl Once {
+    fn enter() -> Option<Self> {
+        (!RECLAIMING.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        RECLAIMING.set(false);
     }
 }
 

@@ -3,7 +3,8 @@
 //! A buffer that grew to 2 MiB for one request and held 4 KiB ever since must not pin 2 MiB. One return
 //! cannot tell (the return after the growth looks well used, the next small one may be an exception), so the
 //! verdict is over several returns: the rule of Go's jsontext. Values up to 4 KiB are always kept; a return
-//! that used at least a quarter clears the object's strikes; the fourth strike in a row discards it.
+//! that used at least a quarter clears the object's strikes; the fourth strike in a row discards it. What is no
+//! heavier than `create` makes it is kept: its replacement would be the same.
 //! This module knows only two numbers and a count of strikes.
 
 use crate::recycle::Keep;
@@ -15,6 +16,7 @@ use std::cell::Cell;
 pub struct Retention {
     before: u8,
     struck: Cell<bool>,
+    born_bytes: u64,
 }
 
 impl Retention {
@@ -26,8 +28,8 @@ impl Retention {
     pub const STRIKES_MAX: u8 = 4;
 
     #[inline]
-    pub(crate) fn new(strikes: u8) -> Self {
-        Self { before: strikes, struck: Cell::new(false) }
+    pub(crate) fn new(strikes: u8, born_bytes: u64) -> Self {
+        Self { before: strikes, struck: Cell::new(false), born_bytes }
     }
 
     /// The object's strikes after this return.
@@ -50,7 +52,7 @@ impl Retention {
     /// ```
     #[inline]
     pub fn judge(&self, used: usize, held: usize) -> Keep {
-        if held <= Self::ALWAYS_KEPT || used >= held / Self::USED_ONE_IN {
+        if held <= Self::ALWAYS_KEPT || used >= held / Self::USED_ONE_IN || held as u64 <= self.born_bytes {
             return Keep::Yes;
         }
         self.struck.set(true);
@@ -67,7 +69,7 @@ mod tests {
         let mut strikes = 0;
         let mut verdicts = Vec::new();
         for _ in 0..4 {
-            let r = Retention::new(strikes);
+            let r = Retention::new(strikes, 0);
             verdicts.push(r.judge(4096, 2 << 20));
             strikes = r.strikes();
         }
@@ -76,22 +78,28 @@ mod tests {
 
     #[test]
     fn a_quarter_used_clears_the_strikes() {
-        let r = Retention::new(3);
+        let r = Retention::new(3, 0);
         assert_eq!(r.judge(512 << 10, 2 << 20), Keep::Yes);
         assert_eq!(r.strikes(), 0);
     }
 
     #[test]
     fn a_well_used_part_does_not_hide_a_badly_used_one() {
-        let r = Retention::new(2);
+        let r = Retention::new(2, 0);
         assert_eq!(r.judge(0, 2 << 20), Keep::Yes);
         assert_eq!(r.judge(1 << 20, 1 << 20), Keep::Yes);
         assert_eq!(r.strikes(), 3);
     }
 
     #[test]
+    fn what_create_would_make_again_is_kept() {
+        assert_eq!(Retention::new(3, 65536).judge(1, 65536), Keep::Yes);
+        assert_eq!(Retention::new(3, 65536).judge(1, 65537), Keep::Oversize);
+    }
+
+    #[test]
     fn small_values_are_always_kept() {
-        assert_eq!(Retention::new(3).judge(0, Retention::ALWAYS_KEPT), Keep::Yes);
-        assert_eq!(Retention::new(3).judge(0, Retention::ALWAYS_KEPT + 1), Keep::Oversize);
+        assert_eq!(Retention::new(3, 0).judge(0, Retention::ALWAYS_KEPT), Keep::Yes);
+        assert_eq!(Retention::new(3, 0).judge(0, Retention::ALWAYS_KEPT + 1), Keep::Oversize);
     }
 }

@@ -14,7 +14,7 @@ use crate::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Relaxed, Release, SeqCst},
 };
-use crate::sync::{MAGAZINE, Mutex, STRIPES, chance};
+use crate::sync::{Mutex, STRIPES, chance};
 use crate::table::Table;
 use crate::thread_id;
 use std::collections::VecDeque;
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) leases: Leases,
     /// What a return weighs, smoothed over the last eight changes.
     expected_weight: AtomicU64,
+    /// The most that a new object weighed.
+    born_weight: AtomicU64,
     pub(crate) drainer: Mutex<Drainer>,
     pub(crate) trimmed: Trimmed,
     pub(crate) condemned: Mutex<VecDeque<NodePtr>>,
@@ -93,6 +95,7 @@ impl Shared {
             },
             leases: Leases::new(),
             expected_weight: AtomicU64::new(0),
+            born_weight: AtomicU64::new(0),
             drainer: Mutex::new(Drainer::default()),
             trimmed: Trimmed {
                 objects: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -129,23 +132,26 @@ impl Shared {
     }
 
     fn count_get(&self, entry: &Entry<'_>) -> bool {
-        let one_in = self.record_one_in.load(Relaxed);
-        let record = match entry.slot {
-            Some(slot) => slot.sample(one_in),
-            None => one_in != 0 && entry.counters().gets.load(Relaxed) % u64::from(one_in) == 0,
+        let record = if let Some(slot) = entry.slot {
+            slot.sample(&self.record_one_in)
+        } else {
+            let one_in = u64::from(self.record_one_in.load(Relaxed));
+            one_in != 0 && entry.counters().gets.load(Relaxed) % one_in == 0
         };
         entry.add(&entry.counters().gets, 1);
         record
     }
 
-    /// Half a magazine from the depot. What credit the slot had and did not use it gives up: a thread that
-    /// only gets does not hold what threads that return could use.
+    /// Half a magazine from the depot into an empty slot. What credit the slot had and did not use it gives up
+    /// first: a thread that only gets does not hold what threads that return could use.
     fn refill(&self, entry: &Entry<'_>, slot: &Slot) -> Option<NodePtr> {
-        let mut batch = Vec::new();
-        self.depot.take(home(), (MAGAZINE / 2).max(1), &mut batch);
-        let node = batch.pop()?;
         let (objects, bytes) = slot.credit();
         self.credit.give(i64::from(objects), signed(bytes));
+        slot.set_credit(0, 0);
+        let mut batch = Vec::new();
+        let half = (self.credit.magazine(self.expected_weight()) / 2).max(1);
+        self.depot.take(home(), half, &mut batch);
+        let node = batch.pop()?;
         let batch_bytes: u64 = batch.iter().map(|n| n.weight()).sum();
         let objects = u32::try_from(batch.len() + 1).unwrap_or(u32::MAX);
         slot.set_credit(objects, batch_bytes + node.weight());
@@ -200,32 +206,51 @@ impl Shared {
         let Some(slot) = entry.slot else {
             return self.admit_to_depot(node, weight);
         };
-        if !slot.fits(weight) {
-            let len = u32::try_from(slot.len()).unwrap_or(u32::MAX);
-            if len as usize == MAGAZINE {
-                // One credit for the newcomer; half of the magazine goes to the depot on its own credit.
-                if !self.credit.take(1, signed(weight)) {
-                    return Err(DropReason::Full);
-                }
-                let mut batch = Vec::new();
-                slot.take_oldest(MAGAZINE / 2, &mut batch);
-                let sent = u32::try_from(batch.len()).unwrap_or(0);
-                let sent_bytes: u64 = batch.iter().map(|n| n.weight()).sum();
-                let result = self.depot.put(home(), &mut batch);
-                if let Err(refused) = result {
-                    for &n in &batch {
-                        slot.push(n, n.weight());
-                    }
-                    self.credit.give(1, signed(weight));
-                    return Err(reason(refused));
-                }
-                let (objects, bytes) = slot.credit();
-                slot.set_credit(objects - sent + 1, bytes - sent_bytes + weight);
-            } else if !self.raise_credit(slot, weight) {
-                return Err(DropReason::Full);
-            }
+        if slot.len() >= self.credit.magazine(weight) {
+            self.overflow(slot, weight)?;
+        } else if !slot.fits(weight) && !self.raise_credit(slot, weight) {
+            // Nothing is free. Other threads may be in want of what this one has too much of.
+            self.send_half(slot)?;
+            return Err(DropReason::Full);
         }
         slot.push(node, weight);
+        Ok(())
+    }
+
+    /// Makes room in a full magazine: half of it goes to the depot on its own credit, and the newcomer needs one.
+    fn overflow(&self, slot: &Slot, weight: u64) -> Result<(), DropReason> {
+        let credit = self.credit.take(1, signed(weight));
+        let sent = self.send_half(slot);
+        if !credit {
+            return Err(DropReason::Full);
+        }
+        if sent.is_err() {
+            self.credit.give(1, signed(weight));
+            return sent;
+        }
+        let (objects, bytes) = slot.credit();
+        slot.set_credit(objects + 1, bytes + weight);
+        Ok(())
+    }
+
+    /// Sends the older half of the magazine to the depot, with its credit.
+    fn send_half(&self, slot: &Slot) -> Result<(), DropReason> {
+        let mut batch = Vec::new();
+        slot.take_oldest(slot.len() / 2, &mut batch);
+        let sent = u32::try_from(batch.len()).unwrap_or(0);
+        let sent_bytes: u64 = batch.iter().map(|n| n.weight()).sum();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let result = self.depot.put(home(), &mut batch);
+        if let Err(refused) = result {
+            for &n in &batch {
+                slot.push(n, n.weight());
+            }
+            return Err(reason(refused));
+        }
+        let (objects, bytes) = slot.credit();
+        slot.set_credit(objects - sent, bytes - sent_bytes);
         Ok(())
     }
 
@@ -237,11 +262,14 @@ impl Shared {
         let need_bytes = (held + weight).saturating_sub(bytes);
         let (free_objects, free_bytes) = self.credit.free();
         // A quarter of what is free at most, so that one slot does not take everything.
-        let room = u32::try_from(MAGAZINE).unwrap_or(u32::MAX) - objects;
+        let most = u32::try_from(self.credit.magazine(weight)).unwrap_or(u32::MAX);
+        let room = most.saturating_sub(objects);
         let ahead = u32::try_from(free_objects / 4).unwrap_or(0).min(AHEAD_MAX);
         let more_objects = ahead.min(room).max(need_objects);
-        let more_bytes =
-            (u64::from(AHEAD_MAX) * weight).min(u64::try_from(free_bytes / 4).unwrap_or(0)).max(need_bytes);
+        let more_bytes = u64::from(AHEAD_MAX)
+            .saturating_mul(weight)
+            .min(u64::try_from(free_bytes / 4).unwrap_or(0))
+            .max(need_bytes);
         for (o, b) in [(more_objects, more_bytes), (need_objects, need_bytes)] {
             if self.credit.take(i64::from(o), signed(b)) {
                 slot.set_credit(objects + o, bytes + b);
@@ -296,11 +324,20 @@ impl Shared {
         self.expected_weight.load(Relaxed)
     }
 
-    /// The first thing known of a pool's objects is what a new one weighs. Later creates say nothing: a buffer
-    /// is born small.
-    pub(crate) fn expect_at_first(&self, weight: u64) {
+    /// The most that a new object weighed, bytes.
+    #[inline(always)]
+    pub(crate) fn born_weight(&self) -> u64 {
+        self.born_weight.load(Relaxed)
+    }
+
+    /// Takes note of what a new object weighs. It is the first thing known of a pool's objects; later it says
+    /// nothing of what they weigh at their return: a buffer is born small.
+    pub(crate) fn note_birth(&self, weight: u64) {
         if self.expected_weight.load(Relaxed) == 0 {
             self.expected_weight.store(weight, Relaxed);
+        }
+        if weight > self.born_weight.load(Relaxed) {
+            self.born_weight.store(weight, Relaxed);
         }
     }
 

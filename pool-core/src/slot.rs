@@ -20,7 +20,7 @@ use crate::node::NodePtr;
 use crate::stats::DropReason;
 use crate::sync::atomic::{
     AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
+    Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
     fence,
 };
 use crate::sync::{MAGAZINE, UnsafeCell, yield_point};
@@ -39,6 +39,11 @@ pub(crate) mod attention {
     pub(crate) const FAULTS: u32 = 1 << 3;
     /// No membarrier: the owner fences too. Never cleared.
     pub(crate) const FALLBACK: u32 = 1 << 4;
+    /// What concerns gets only: a thread that only returns would never clear it.
+    #[cfg(feature = "failpoints")]
+    pub(crate) const NOT_FOR_RETURNS: u32 = RESAMPLE | FAULTS;
+    #[cfg(not(feature = "failpoints"))]
+    pub(crate) const NOT_FOR_RETURNS: u32 = RESAMPLE;
     /// What keeps an owner out; everything else only sends it through the slow path.
     pub(crate) const BARRED: u32 = STOP | CLOSED;
 }
@@ -126,7 +131,7 @@ impl Slot {
     /// Pops for a get that needs nothing special: no attention, not the sampled one, magazine not empty.
     #[inline(always)]
     pub(crate) fn get_fast(&self) -> Option<NodePtr> {
-        if !self.enter_fast() {
+        if !self.enter_fast(0) {
             return None;
         }
         let gets = self.counters.gets.load(Relaxed);
@@ -147,7 +152,7 @@ impl Slot {
         // SAFETY: alive until `leave` (S5). Through the raw pointer, not a reference that would have to stay
         // valid until this function returns.
         unsafe {
-            if !(*this).enter_fast() {
+            if !(*this).enter_fast(attention::NOT_FOR_RETURNS) {
                 return false;
             }
             let fits = (*this).fits(weight);
@@ -161,8 +166,9 @@ impl Slot {
         }
     }
 
+    /// Goes inside if no bit is set but those that are `tolerated`.
     #[inline(always)]
-    fn enter_fast(&self) -> bool {
+    fn enter_fast(&self, tolerated: u32) -> bool {
         self.active.store(1, Relaxed);
         fence::light();
         yield_point();
@@ -171,7 +177,7 @@ impl Slot {
         if a == 0 {
             return true;
         }
-        self.enter_cold(a, 0)
+        self.enter_cold(a, tolerated)
     }
 
     /// Goes inside although bits are set, unless one of them bars the owner. Returns whether it is inside.
@@ -282,21 +288,23 @@ impl Slot {
 
     /// Whether this get is one to record; draws the next interval if so, or if the knob changed. `one_in` 0
     /// records none. Inside only (S1), before the get is counted.
-    pub(crate) fn sample(&self, one_in: u32) -> bool {
+    pub(crate) fn sample(&self, one_in: &AtomicU32) -> bool {
         let gets = self.counters.gets.load(Relaxed);
-        let due = gets >= self.next_sample.load(Relaxed);
-        let changed = self.attention(Relaxed) & attention::RESAMPLE != 0;
-        if changed {
-            self.unset(attention::RESAMPLE);
+        if self.attention(Relaxed) & attention::RESAMPLE != 0 {
+            // The bit first, then the knob: who changes the knob sets the bit after it. Acquire pairs with the
+            // read-modify-write in `set`, so the knob read below is the one that the bit announced, or newer.
+            self.attention.fetch_and(!attention::RESAMPLE, AcqRel);
+            self.next_sample.store(self.draw(gets, one_in.load(Relaxed)), Relaxed);
         }
-        if due || changed {
-            self.next_sample.store(self.draw(gets, one_in), Relaxed);
+        if gets < self.next_sample.load(Relaxed) {
+            return false;
         }
-        due && one_in != 0
+        self.next_sample.store(self.draw(gets + 1, one_in.load(Relaxed)), Relaxed);
+        true
     }
 
-    /// The next sample: 1 to 2n−1 gets away, each as likely, so `n` on average.
-    fn draw(&self, gets: u64, one_in: u32) -> u64 {
+    /// The next sample: 0 to 2n−2 gets after this one, each as likely, so that one in `n` is recorded.
+    fn draw(&self, from: u64, one_in: u32) -> u64 {
         if one_in == 0 {
             return u64::MAX;
         }
@@ -305,7 +313,7 @@ impl Slot {
         x ^= x >> 7;
         x ^= x << 17;
         self.chance.store(x, Relaxed);
-        gets + 1 + x % (2 * u64::from(one_in) - 1)
+        from + x % (2 * u64::from(one_in) - 1)
     }
 
     // ---- everybody ----
@@ -366,10 +374,11 @@ mod tests {
     #[test]
     fn sampling_is_one_in_n_on_average_and_not_periodic() {
         let slot = Slot::new(0, 0x9E37_79B9_7F4A_7C15);
+        let one_in = AtomicU32::new(128);
         let mut at = Vec::new();
         for i in 0..128_000_u64 {
             assert!(slot.enter());
-            if slot.sample(128) {
+            if slot.sample(&one_in) {
                 at.push(i);
             }
             Counters::add(&slot.counters.gets, 1);

@@ -11,7 +11,7 @@ use crate::sync::atomic::{
     AtomicPtr, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::sync::{Mutex, PoisonError};
+use crate::sync::{Mutex, PoisonError, try_lock};
 use std::ptr;
 
 pub(crate) struct Table {
@@ -63,7 +63,7 @@ impl Table {
 
     /// The id's slot, made by `make` if there is none. `None` if the table is busy: the data path never waits.
     pub(crate) fn get_or_insert(&self, id: u32, make: impl FnOnce() -> Slot) -> Option<&Slot> {
-        let mut owned = self.owned.try_lock().ok()?;
+        let mut owned = try_lock(&self.owned)?;
         let id = id as usize;
         if id >= self.len.load(Relaxed) {
             self.grow(&mut owned, id + 1);

@@ -4,7 +4,7 @@
 //! thread-local destructor. A guard that is dropped after that destructor (in another thread-local's, or at
 //! process exit) gets no id any more: its pool serves it through the depot.
 
-use crate::sync::{Mutex, PoisonError};
+use crate::sync::{Mutex, PoisonError, try_lock};
 use std::cell::Cell;
 
 /// Ids at once. A thread beyond them has none and uses the depot.
@@ -35,7 +35,7 @@ pub(crate) fn assign() -> Option<u32> {
         EXITED => return None,
         id => return Some(id),
     }
-    let id = ids().try_lock().ok()?.take()?;
+    let id = take_from(&ids())?;
     // From here on the destructor gives the id back; if it has run already, this does.
     let mut taken = Some(Taken { id, list: ids() });
     let _ = RELEASE.try_with(|release| release.0.set(taken.take()));
@@ -45,6 +45,10 @@ pub(crate) fn assign() -> Option<u32> {
     }
     set(id);
     Some(id)
+}
+
+fn take_from(list: &Mutex<Ids>) -> Option<u32> {
+    try_lock(list)?.take()
 }
 
 fn set(id: u32) {

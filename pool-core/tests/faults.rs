@@ -28,6 +28,25 @@ impl Decider for Always {
     }
 }
 
+struct Panics;
+impl Decider for Panics {
+    fn missing_put(&self, _: &Hit<'_>) -> Option<MissingPut> {
+        panic!("a decider panics")
+    }
+}
+
+struct Gets(Pool<Value>);
+impl Decider for Gets {
+    fn missing_put(&self, _: &Hit<'_>) -> Option<MissingPut> {
+        None
+    }
+}
+impl Drop for Gets {
+    fn drop(&mut self) {
+        drop(self.0.get());
+    }
+}
+
 /// One test: failpoints and the decider belong to the process.
 #[test]
 fn only_armed_pools_ask_and_a_missing_put_stays_lent() {
@@ -55,6 +74,13 @@ fn only_armed_pools_ask_and_a_missing_put_stays_lent() {
     set_decider(Some(Arc::new(Always(MissingPut::Dropped, AtomicU64::new(0)))));
     drop(armed.get());
     assert_eq!((armed.stats().lent_objects, dropped.load(Relaxed)), (2, 1));
+
+    // A decider that panics costs nobody an object; one that is replaced may use the pool while it goes.
+    set_decider(Some(Arc::new(Panics)));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| armed.get())).is_err());
+    set_decider(Some(Arc::new(Gets(armed.clone()))));
+    set_decider(None);
+    assert_eq!(armed.stats().lent_objects, 2);
 
     fail::remove("missing-put");
     armed.managed().set_faults_armed(false);

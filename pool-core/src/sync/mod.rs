@@ -9,6 +9,16 @@ pub(crate) use self::native::*;
 #[cfg(ebbpool_loom)]
 pub(crate) use self::under_loom::*;
 
+/// Locks if nobody else has it. A panic under a lock does not close it for ever: what our locks guard is whole
+/// between any two statements.
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(std::sync::TryLockError::WouldBlock) => None,
+    }
+}
+
 /// Objects that one slot's magazine holds at most.
 #[cfg(not(ebbpool_loom))]
 pub(crate) const MAGAZINE: usize = 64;
@@ -85,6 +95,11 @@ mod native {
         /// Runs `hook` at this thread's next yield point.
         pub(crate) fn set(hook: impl FnOnce() + 'static) {
             HOOK.with(|h| *h.borrow_mut() = Some(Box::new(hook)));
+        }
+
+        /// Whether a hook waits for its yield point.
+        pub(crate) fn is_set() -> bool {
+            HOOK.with(|h| h.borrow().is_some())
         }
 
         pub(crate) fn run() {

@@ -1,6 +1,6 @@
 //! A drain reaches every idle object, wherever its thread is, and never waits.
 
-use super::{balanced, buffers, drain};
+use super::{NODE, balanced, buffers, drain};
 use crate::sync::test_hook;
 use crate::{Author, Capacity, DropReason, Job, LeaseLevel, Pool, Registry};
 use std::sync::mpsc::channel;
@@ -91,19 +91,6 @@ fn objects_of_a_thread_stopped_inside_its_fast_path_go_within_two_passes_and_nob
 }
 
 #[test]
-fn a_pool_closed_while_a_thread_is_inside_is_freed_later() {
-    let registry = Registry::new();
-    let pool = buffers(&registry);
-    let keep = pool.get();
-    with_a_thread_inside(&pool, || {});
-    drop(pool);
-    assert_eq!(registry.pools()[0].stats().lent_objects, 1);
-    drop(keep);
-    registry.pass(Job::Snapshot);
-    assert!(registry.pools().is_empty());
-}
-
-#[test]
 fn a_fence_from_before_the_mark_is_refused() {
     let registry = Registry::new();
     let pool = buffers(&registry);
@@ -147,7 +134,7 @@ fn a_trim_takes_the_bytes_it_is_asked_for_and_no_more() {
     let pool = buffers(&registry);
     drop((0..100).map(|_| pool.get()).collect::<Vec<_>>());
     let taken = registry.pass(Job::Reclaim { extra_bytes: 2500 }).remove(0).1.taken;
-    assert_eq!((taken.objects, taken.bytes), (3, 3000));
+    assert_eq!((taken.objects, taken.bytes), (3, 3 * (1000 + NODE)));
     assert_eq!(pool.managed().trim_depot(1000, DropReason::Pressure).objects, 1);
 }
 
@@ -158,14 +145,12 @@ fn a_lease_level_is_in_force_with_the_next_get() {
     let managed = pool.managed();
     drop(pool.get());
     managed.set_lease_level(LeaseLevel::All);
-    drop(pool.get()); // draws the interval
     let lent: Vec<_> = (0..10).map(|_| pool.get()).collect();
     let suspects = managed.suspects(Duration::ZERO);
     assert_eq!((suspects.len(), suspects[0].count), (1, 10));
     assert!(suspects[0].site.file().ends_with("drain.rs"));
     drop(lent);
     managed.set_lease_level(LeaseLevel::Off);
-    drop(pool.get());
     let _lent: Vec<_> = (0..1000).map(|_| pool.get()).collect();
     assert_eq!(managed.suspects(Duration::ZERO), []);
 }

@@ -179,13 +179,12 @@ fn a_panic_in_create_changes_nothing() {
 }
 
 /// Gets from and returns to its own pool while it is recycled.
-struct Reentrant(Arc<std::sync::OnceLock<Pool<Reentrant>>>, bool);
+struct Reentrant(Arc<std::sync::Mutex<Option<Pool<Reentrant>>>>, bool);
 impl Recycle for Reentrant {
     fn recycle(&mut self, _: &Retention) -> Keep {
         if std::mem::take(&mut self.1) {
-            let pool = self.0.get().unwrap();
-            let inner = pool.get();
-            drop(inner);
+            let pool = self.0.lock().unwrap().clone();
+            drop(pool.map(|pool| pool.get()));
         }
         Keep::Yes
     }
@@ -193,16 +192,17 @@ impl Recycle for Reentrant {
 
 #[test]
 fn recycle_may_use_its_own_pool() {
-    let home = Arc::new(std::sync::OnceLock::new());
+    let home = Arc::new(std::sync::Mutex::new(None));
     let in_create = Arc::clone(&home);
     let pool = Pool::new("reentrant", move || Reentrant(Arc::clone(&in_create), false));
-    home.set(pool.clone()).unwrap();
+    *home.lock().unwrap() = Some(pool.clone());
     for _ in 0..10 {
         let mut guard = pool.get();
         guard.1 = true;
     }
     let stats = pool.stats();
     assert_eq!((stats.created, stats.idle_objects, stats.lent_objects), (2, 2, 0));
+    *home.lock().unwrap() = None; // a value that holds its own pool's last handle would keep it for ever
 }
 
 #[test]

@@ -2,10 +2,14 @@
 
 mod drain;
 mod grant;
+mod ledger;
 mod lifetime;
 mod litmus;
 
 use crate::{Job, Pool, PoolStats, Registry};
+
+/// What a node of a `Vec<u8>` weighs beside the buffer.
+const NODE: u64 = size_of::<crate::node::Node<Vec<u8>, crate::ByTrait>>() as u64;
 
 /// A registered pool of buffers.
 fn buffers(registry: &Registry) -> Pool<Vec<u8>> {

@@ -1,0 +1,329 @@
+//! Traps that a first version fell into: user code that comes back from where nobody expects it, panics, lies.
+#![cfg(not(ebbpool_loom))]
+use pool_core::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// Fails instead of hanging.
+fn within(secs: u64, what: &str, f: impl FnOnce() + Send + 'static) {
+    let (tx, rx) = mpsc::channel();
+    thread::spawn(move || {
+        f();
+        tx.send(()).unwrap();
+    });
+    assert!(rx.recv_timeout(Duration::from_secs(secs)).is_ok(), "{what}: no end in {secs} s (or panicked)");
+}
+
+#[test]
+fn register_drops_a_finished_pools_closure_under_its_lock() {
+    within(5, "register", || {
+        let registry = Registry::new();
+        let b = Pool::builder("b").registry(&registry).build_with(Vec::<u8>::new).unwrap();
+        let a = Pool::builder("a")
+            .registry(&registry)
+            .build_with(move || {
+                let _ = &b;
+                Vec::<u8>::new()
+            })
+            .unwrap();
+        let guard = a.get();
+        drop(a);
+        drop(guard); // a is finished; the registry has its last count, a's create the last handle of b
+        let _c = Pool::builder("c").registry(&registry).build_with(Vec::<u8>::new).unwrap();
+    });
+}
+
+struct PassOnDrop(Registry);
+impl Drop for PassOnDrop {
+    fn drop(&mut self) {
+        self.0.pass(Job::Snapshot);
+    }
+}
+#[test]
+fn pass_drops_a_finished_pools_closure_under_the_pass_lock() {
+    within(5, "pass", || {
+        let registry = Registry::new();
+        let bomb = PassOnDrop(registry.clone());
+        let a = Pool::builder("a")
+            .registry(&registry)
+            .build_with(move || {
+                let _ = &bomb;
+                Vec::<u8>::new()
+            })
+            .unwrap();
+        let guard = a.get();
+        drop(a);
+        drop(guard);
+        registry.pass(Job::Snapshot);
+    });
+}
+
+struct SetAlarmOnDrop(Registry);
+impl Drop for SetAlarmOnDrop {
+    fn drop(&mut self) {
+        self.0.on_grant_used_up(|| ());
+    }
+}
+#[test]
+fn replacing_the_alarm_drops_the_old_one_under_its_lock() {
+    within(5, "on_grant_used_up", || {
+        let registry = Registry::new();
+        let bomb = SetAlarmOnDrop(registry.clone());
+        registry.on_grant_used_up(move || {
+            let _ = &bomb;
+        });
+        registry.on_grant_used_up(|| ());
+    });
+}
+
+#[test]
+fn level_all_records_every_lease_also_the_first() {
+    let pool = Pool::builder("all").lease_level(LeaseLevel::All).build_with(String::new).unwrap();
+    let _leaked = pool.get();
+    assert_eq!(pool.managed().suspects(Duration::ZERO).len(), 1);
+}
+
+#[test]
+fn a_panicking_create_gives_the_grant_back() {
+    let registry = Registry::new();
+    let fail = Arc::new(AtomicBool::new(false));
+    let f = Arc::clone(&fail);
+    let pool = Pool::builder("p")
+        .registry(&registry)
+        .build_with(move || {
+            assert!(!f.load(SeqCst));
+            Vec::<u8>::with_capacity(1 << 20)
+        })
+        .unwrap();
+    drop(pool.get());
+    registry.pass(Job::Reclaim { extra_bytes: u64::MAX });
+    registry.drop_condemned(Duration::MAX, || false);
+    registry.grant().set(Some(10 << 20));
+    fail.store(true, SeqCst);
+    for _ in 0..5 {
+        assert!(catch_unwind(AssertUnwindSafe(|| pool.get())).is_err());
+    }
+    assert_eq!(registry.grant().left(), Some(10 << 20));
+}
+struct Heavy(bool);
+impl Recycle for Heavy {
+    fn recycle(&mut self, _: &Retention) -> Keep {
+        Keep::Refused
+    }
+    fn weight(&self) -> usize {
+        1000
+    }
+}
+impl Drop for Heavy {
+    fn drop(&mut self) {
+        assert!(!self.0 || thread::panicking(), "as told");
+    }
+}
+#[test]
+fn a_panicking_drop_gives_the_grant_back() {
+    let registry = Registry::new();
+    let pool = Pool::builder("p").registry(&registry).build_with(|| Heavy(true)).unwrap();
+    registry.grant().set(Some(1 << 20));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(pool.get()))).is_err());
+    assert_eq!(registry.grant().left(), Some(1 << 20));
+}
+
+struct Liar(usize);
+impl Recycle for Liar {
+    fn recycle(&mut self, _: &Retention) -> Keep {
+        Keep::Yes
+    }
+    fn weight(&self) -> usize {
+        self.0
+    }
+}
+#[test]
+fn a_weight_of_u64_max_does_not_panic_nor_pass_the_capacity() {
+    let next = Arc::new(AtomicUsize::new(10));
+    let n = Arc::clone(&next);
+    let registry = Registry::new();
+    let pool = Pool::builder("liar").registry(&registry).build_with(move || Liar(n.load(SeqCst))).unwrap();
+    drop((0..3).map(|_| pool.get()).collect::<Vec<_>>());
+    let held: Vec<_> = (0..2).map(|_| pool.get()).collect();
+    next.store(usize::MAX, SeqCst);
+    let big: Vec<_> = (0..2).map(|_| pool.get()).collect();
+    let r = catch_unwind(AssertUnwindSafe(|| drop(big)));
+    assert!(r.is_ok(), "panic in a return");
+    drop(held);
+    let stats = registry.pass(Job::Snapshot).remove(0).1.snapshot.unwrap();
+    assert!(
+        stats.idle_objects <= 3,
+        "idle {} objects that weigh 2^64-1 under a capacity of {} B: {stats:?}",
+        stats.idle_objects,
+        stats.capacity_bytes
+    );
+}
+#[test]
+fn stats_with_huge_weights() {
+    let pool = Pool::new("liar", || Liar(usize::MAX / 2));
+    let _a: Vec<_> = (0..3).map(|_| pool.get()).collect();
+    let r = thread::scope(|s| {
+        s.spawn(|| {
+            let _x = pool.get();
+        })
+        .join()
+        .is_ok()
+    });
+    let _ = pool.stats();
+    assert!(r);
+}
+
+#[test]
+fn a_thread_that_only_gets_does_not_hold_what_threads_that_return_could_use() {
+    let pool = Pool::builder("p")
+        .capacity(Capacity::new(64, 1 << 30).unwrap())
+        .build_with(|| Vec::<u8>::with_capacity(100))
+        .unwrap();
+    drop((0..64).map(|_| pool.get()).collect::<Vec<_>>()); // this thread's magazine holds all credit
+    let (tx, rx) = mpsc::sync_channel::<Pooled<Vec<u8>>>(8);
+    let t = thread::spawn(move || rx.into_iter().for_each(drop));
+    for _ in 0..10_000 {
+        tx.send(pool.get()).unwrap();
+    }
+    drop(tx);
+    t.join().unwrap();
+    let s = pool.stats();
+    assert!(s.created < 2_000, "created {} of 10,064 gets; dropped as full {}", s.created, s.dropped[0]);
+}
+#[test]
+fn the_same_with_default_capacity_and_1_mib_buffers() {
+    let pool = Pool::new("p", || Vec::<u8>::with_capacity(1 << 20));
+    drop(
+        (0..64)
+            .map(|_| {
+                let mut b = pool.get();
+                b.resize(1 << 20, 1);
+                b
+            })
+            .collect::<Vec<_>>(),
+    );
+    let (tx, rx) = mpsc::sync_channel::<Pooled<Vec<u8>>>(8);
+    let t = thread::spawn(move || rx.into_iter().for_each(drop));
+    for _ in 0..1_000 {
+        let mut b = pool.get();
+        b.resize(1 << 20, 1);
+        tx.send(b).unwrap();
+    }
+    drop(tx);
+    t.join().unwrap();
+    let s = pool.stats();
+    assert!(s.created < 300, "created {} of 1,064 gets; dropped as full {}", s.created, s.dropped[0]);
+}
+
+struct Bad(AtomicBool);
+impl Managed for Bad {
+    fn name(&self) -> &'static str {
+        "bad"
+    }
+    fn stats(&self) -> PoolStats {
+        PoolStats::default()
+    }
+    fn capacity(&self) -> Knob<Capacity> {
+        Knob { value: Capacity::ZERO, generation: 0, author: Author::Person, reason: String::new() }
+    }
+    fn set_capacity(&self, _: Capacity, _: Author, _: &str) -> u64 {
+        0
+    }
+    fn lease_level(&self) -> LeaseLevel {
+        LeaseLevel::Off
+    }
+    fn set_lease_level(&self, _: LeaseLevel) {}
+    fn suspects(&self, _: Duration) -> Vec<Suspect> {
+        vec![]
+    }
+    fn trim_depot(&self, _: u64, _: DropReason) -> Taken {
+        Taken::default()
+    }
+    fn mark(&self) {
+        assert!(!self.0.swap(false, SeqCst), "once");
+    }
+    fn collect(&self, _: &Fenced, _: Job) -> Collected {
+        Collected::default()
+    }
+    fn drop_condemned(&self, _: Duration) -> bool {
+        true
+    }
+    fn is_finished(&self) -> bool {
+        false
+    }
+    #[cfg(feature = "failpoints")]
+    fn set_faults_armed(&self, _: bool) {}
+}
+#[test]
+fn one_panic_in_a_pass_does_not_end_reclaim_for_ever() {
+    let registry = Registry::new();
+    let a = Pool::builder("a").registry(&registry).build_with(|| Vec::<u8>::with_capacity(1 << 20)).unwrap();
+    let b = Pool::builder("b").registry(&registry).build_with(|| Vec::<u8>::with_capacity(1 << 20)).unwrap();
+    registry.register(Arc::new(Bad(AtomicBool::new(true)))).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| registry.pass(Job::Snapshot))).is_err());
+    registry.pass(Job::Snapshot); // whole again, one should think
+    drop((0..5).map(|_| a.get()).collect::<Vec<_>>());
+    drop(b.get());
+    registry.grant().set(Some(0));
+    let _lent: Vec<_> = (0..4).map(|_| b.get()).collect();
+    assert_eq!((a.stats().idle_objects, registry.grant().exceeded_total()), (2, 0));
+}
+
+const DROPS: usize = 300;
+static LOG: OnceLock<Pool<Vec<u8>>> = OnceLock::new();
+static DEPTH: AtomicUsize = AtomicUsize::new(0);
+static DEPTH_MAX: AtomicUsize = AtomicUsize::new(0);
+struct Logs;
+impl Recycle for Logs {
+    fn recycle(&mut self, _: &Retention) -> Keep {
+        Keep::Yes
+    }
+    fn weight(&self) -> usize {
+        100
+    }
+}
+impl Drop for Logs {
+    fn drop(&mut self) {
+        let depth = DEPTH.fetch_add(1, SeqCst) + 1;
+        DEPTH_MAX.fetch_max(depth, SeqCst);
+        LOG.get().unwrap().get().extend_from_slice(b"closed");
+        DEPTH.fetch_sub(1, SeqCst);
+    }
+}
+#[test]
+fn a_drop_that_uses_another_pool_does_not_recurse_once_per_idle_object() {
+    let registry = Registry::new();
+    let a = Pool::builder("a")
+        .capacity(Capacity::new(1_000_000, 1 << 40).unwrap())
+        .registry(&registry)
+        .build_with(|| Logs)
+        .unwrap();
+    LOG.set(
+        Pool::builder("log")
+            .capacity(Capacity::new(1, 1 << 20).unwrap())
+            .registry(&registry)
+            .build_with(|| Vec::with_capacity(100))
+            .unwrap(),
+    )
+    .unwrap();
+    let log = LOG.get().unwrap();
+    let busy = log.get(); // the only one is out
+    drop((0..DROPS).map(|_| a.get()).collect::<Vec<_>>());
+    registry.grant().set(Some(0));
+    let _second = log.get();
+    drop(busy);
+    assert!(DEPTH_MAX.load(SeqCst) <= 2, "drops nested {} deep", DEPTH_MAX.load(SeqCst));
+}
+
+#[test]
+fn retention_does_not_discard_what_create_makes_again() {
+    let pool = Pool::new("p", || Vec::<u8>::with_capacity(65536));
+    for _ in 0..1000 {
+        pool.get().extend_from_slice(&[1; 1000]);
+    }
+    let s = pool.stats();
+    assert!(s.created < 10, "created {}", s.created);
+}
