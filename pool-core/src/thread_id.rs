@@ -35,7 +35,8 @@ pub(crate) fn assign() -> Option<u32> {
         EXITED => return None,
         id => return Some(id),
     }
-    let id = take_from(&ids())?;
+    let list = ids();
+    let id = take_from(&list)?;
     // From here on the destructor gives the id back; if it has run already, this does.
     let mut taken = Some(Taken { id, list: ids() });
     let _ = RELEASE.try_with(|release| release.0.set(taken.take()));
@@ -47,7 +48,7 @@ pub(crate) fn assign() -> Option<u32> {
     Some(id)
 }
 
-fn take_from(list: &Mutex<Ids>) -> Option<u32> {
+fn take_from(list: &IdList) -> Option<u32> {
     try_lock(list)?.take()
 }
 
