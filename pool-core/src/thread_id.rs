@@ -36,7 +36,11 @@ pub(crate) fn assign() -> Option<u32> {
         id => return Some(id),
     }
     let list = ids();
-    let id = take_from(&list)?;
+    #[cfg(ebbpool_loom)]
+    let list_ref = &*list;
+    #[cfg(not(ebbpool_loom))]
+    let list_ref = list;
+    let id = try_lock(list_ref)?.take()?;
     // From here on the destructor gives the id back; if it has run already, this does.
     let mut taken = Some(Taken { id, list: ids() });
     let _ = RELEASE.try_with(|release| release.0.set(taken.take()));
@@ -46,10 +50,6 @@ pub(crate) fn assign() -> Option<u32> {
     }
     set(id);
     Some(id)
-}
-
-fn take_from(list: &IdList) -> Option<u32> {
-    try_lock(list)?.take()
 }
 
 fn set(id: u32) {
