@@ -1,0 +1,236 @@
+//! The one writer of knobs: capacities and lease levels, by plan.
+//!
+//! A knob that a person or an operator has set is left alone, and so are objects: how many a pool may hold is its
+//! owner's word, the policy's are the bytes. When observing, nothing is written; what would have been is kept, so
+//! that the policy meets its own plans in the next inputs. Knows no memory figures but the limit.
+
+use crate::decide::{LeaseWish, Plan};
+use pool_core::{Author, Capacity, Knob, LeaseLevel, Managed};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A capacity has turned around when it moved back by more than one in this of its extreme,
+const TURN_ONE_IN: u64 = 10;
+/// and by more than one in this of the limit.
+const TURN_LIMIT_ONE_IN: u64 = 50;
+
+/// The knobs of all pools.
+#[derive(Debug)]
+pub(crate) struct Knobs {
+    enforce: bool,
+    pools: BTreeMap<String, PoolKnobs>,
+    reversals: u64,
+}
+
+#[derive(Debug, Default)]
+struct PoolKnobs {
+    /// What the last plan wanted; when observing, what is pretended.
+    capacity_bytes: Option<u64>,
+    turns: Turns,
+    /// The level before leases were raised.
+    leases_before: Option<LeaseLevel>,
+}
+
+/// Whether a capacity was set by someone who stands above a policy.
+pub(crate) fn is_pinned(capacity: &Knob<Capacity>) -> bool {
+    capacity.generation > 0 && capacity.author > Author::Policy
+}
+
+impl Knobs {
+    pub(crate) fn new(enforce: bool) -> Self {
+        Self { enforce, pools: BTreeMap::new(), reversals: 0 }
+    }
+
+    /// The capacity that the next decision should see.
+    pub(crate) fn capacity_bytes(&self, pool: &str, real: &Knob<Capacity>) -> u64 {
+        let pretended = || self.pools.get(pool)?.capacity_bytes.filter(|_| !self.enforce);
+        pretended().unwrap_or(real.value.bytes_max())
+    }
+
+    /// How often the most restless capacity has turned around. Never falls, even when its pool is gone.
+    pub(crate) fn reversals(&self) -> u64 {
+        self.reversals
+    }
+
+    /// Writes what `plan` wants. Returns whether anything changed, or would have.
+    pub(crate) fn apply(
+        &mut self,
+        pools: &[Arc<dyn Managed>],
+        plan: &Plan,
+        limit_bytes: Option<u64>,
+    ) -> bool {
+        self.pools.retain(|name, _| pools.iter().any(|pool| pool.name() == name));
+        let mut changed = false;
+        for wanted in &plan.pools {
+            let Some(pool) = pools.iter().find(|pool| pool.name() == wanted.name) else { continue };
+            if let Some(bytes) = wanted.capacity_bytes {
+                changed |= self.set_capacity(pool.as_ref(), bytes, plan, limit_bytes);
+            }
+            if let Some(wish) = wanted.leases {
+                changed |= self.set_leases(pool.as_ref(), wish);
+            }
+        }
+        changed
+    }
+
+    fn set_capacity(
+        &mut self,
+        pool: &dyn Managed,
+        bytes: u64,
+        plan: &Plan,
+        limit_bytes: Option<u64>,
+    ) -> bool {
+        let real = pool.capacity();
+        if is_pinned(&real) {
+            return false;
+        }
+        let before = self.capacity_bytes(pool.name(), &real);
+        let knobs = self.pools.entry(pool.name().to_owned()).or_default();
+        knobs.capacity_bytes = Some(bytes);
+        knobs.turns.see(bytes, limit_bytes.unwrap_or(0) / TURN_LIMIT_ONE_IN);
+        self.reversals = self.reversals.max(knobs.turns.count);
+        if bytes == before {
+            return false;
+        }
+        if self.enforce {
+            write_bytes(pool, &real, bytes, &reason(plan));
+        }
+        true
+    }
+
+    /// Leases that are off were switched off by someone who knows why.
+    fn set_leases(&mut self, pool: &dyn Managed, wish: LeaseWish) -> bool {
+        let knobs = self.pools.entry(pool.name().to_owned()).or_default();
+        let level = pool.lease_level();
+        let wanted = match wish {
+            LeaseWish::All if level == LeaseLevel::Off => return false,
+            LeaseWish::All => {
+                knobs.leases_before.get_or_insert(level);
+                Some(LeaseLevel::All)
+            }
+            // If someone has changed the level meanwhile, it is theirs.
+            LeaseWish::AsBefore => knobs.leases_before.take().filter(|_| level == LeaseLevel::All),
+        };
+        let Some(wanted) = wanted.filter(|wanted| *wanted != level) else { return false };
+        if self.enforce {
+            pool.set_lease_level(wanted);
+        }
+        true
+    }
+}
+
+/// Sets the bytes of a capacity and leaves its objects.
+pub(super) fn write_bytes(pool: &dyn Managed, real: &Knob<Capacity>, bytes: u64, reason: &str) {
+    // In range by the minimum; a refusal could only keep what is there.
+    if let Ok(capacity) = Capacity::new(real.value.objects_max(), bytes.min(Capacity::BYTES_LIMIT)) {
+        pool.set_capacity(capacity, Author::Policy, reason);
+    }
+}
+
+fn reason(plan: &Plan) -> String {
+    plan.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Counts turns: a zigzag with a threshold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turns {
+    extreme: Option<u64>,
+    rising: Option<bool>,
+    count: u64,
+}
+
+impl Turns {
+    fn see(&mut self, value: u64, least: u64) {
+        let extreme = *self.extreme.get_or_insert(value);
+        if self.rising.is_some_and(|rising| if rising { value >= extreme } else { value <= extreme }) {
+            self.extreme = Some(value);
+        } else if value.abs_diff(extreme) > (extreme / TURN_ONE_IN).max(least) {
+            self.count += u64::from(self.rising.is_some());
+            self.rising = Some(value > extreme);
+            self.extreme = Some(value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::{Inputs, PoolPlan, Reason};
+    use crate::fake::FakePool;
+
+    fn plan(capacity_bytes: Option<u64>, leases: Option<LeaseWish>) -> Plan {
+        let mut plan = Plan::unchanged(&Inputs::default(), Reason::Rebalanced);
+        plan.pools = vec![PoolPlan { capacity_bytes, leases, ..PoolPlan::unchanged("a") }];
+        plan
+    }
+
+    fn pools(pool: &Arc<FakePool>) -> Vec<Arc<dyn Managed>> {
+        vec![Arc::clone(pool) as Arc<dyn Managed>]
+    }
+
+    #[test]
+    fn a_write_carries_its_reason_and_leaves_the_objects() {
+        let pool = FakePool::new("a");
+        let mut knobs = Knobs::new(true);
+        assert!(knobs.apply(&pools(&pool), &plan(Some(5000), None), None));
+        let capacity = pool.capacity();
+        assert_eq!((capacity.value.bytes_max(), capacity.value.objects_max()), (5000, FakePool::OBJECTS_MAX));
+        assert_eq!((capacity.author, capacity.reason.as_str()), (Author::Policy, "shares moved with demand"));
+        assert!(!knobs.apply(&pools(&pool), &plan(Some(5000), None), None), "the same again is no change");
+        assert_eq!(pool.capacity().generation, 1);
+    }
+
+    #[test]
+    fn a_persons_word_stands() {
+        let pool = FakePool::new("a");
+        pool.set_capacity(Capacity::new(7, 77).expect("in range"), Author::Person, "by hand");
+        assert!(!Knobs::new(true).apply(&pools(&pool), &plan(Some(5000), None), None));
+        assert_eq!(pool.capacity().value.bytes_max(), 77);
+    }
+
+    #[test]
+    fn observing_writes_nothing_and_remembers_what_it_would_have() {
+        let pool = FakePool::new("a");
+        let mut knobs = Knobs::new(false);
+        assert!(knobs.apply(&pools(&pool), &plan(Some(5000), Some(LeaseWish::All)), None));
+        assert_eq!((pool.capacity().generation, pool.lease_level()), (0, LeaseLevel::DEFAULT));
+        assert_eq!(knobs.capacity_bytes("a", &pool.capacity()), 5000);
+        assert!(!knobs.apply(&pools(&pool), &plan(Some(5000), None), None));
+    }
+
+    #[test]
+    fn leases_go_up_and_back_to_what_they_were() {
+        let pool = FakePool::new("a");
+        let mut knobs = Knobs::new(true);
+        assert!(knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::All)), None));
+        assert_eq!(pool.lease_level(), LeaseLevel::All);
+        assert!(knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::AsBefore)), None));
+        assert_eq!(pool.lease_level(), LeaseLevel::DEFAULT);
+        assert!(!knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::AsBefore)), None));
+    }
+
+    #[test]
+    fn leases_that_are_off_stay_off_and_a_hand_in_between_wins() {
+        let pool = FakePool::new("a");
+        let mut knobs = Knobs::new(true);
+        pool.set_lease_level(LeaseLevel::Off);
+        assert!(!knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::All)), None));
+        assert_eq!(pool.lease_level(), LeaseLevel::Off);
+        pool.set_lease_level(LeaseLevel::DEFAULT);
+        let _ = knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::All)), None);
+        pool.set_lease_level(LeaseLevel::Off);
+        let _ = knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::AsBefore)), None);
+        assert_eq!(pool.lease_level(), LeaseLevel::Off);
+    }
+
+    #[test]
+    fn only_real_turns_count() {
+        let pool = FakePool::new("a");
+        let mut knobs = Knobs::new(true);
+        // Up, jitter, down by half, up again; 2 % of the limit are 20.
+        for bytes in [100, 200, 400, 390, 400, 370, 200, 100, 110, 100, 115, 300] {
+            let _ = knobs.apply(&pools(&pool), &plan(Some(bytes), None), Some(1000));
+        }
+        assert_eq!(knobs.reversals(), 2);
+    }
+}

@@ -1,0 +1,102 @@
+//! Act: carries a plan out. The only part that writes knobs.
+//!
+//! ```text
+//!  Plan ─► knobs ─► trim (depots, then one pass, then drops by slice) ─► purge (a thread of its own)
+//!            └───── grant                        watchdog: if no plan comes, the safe capacity
+//! ```
+//!
+//! Knows pools only as [`Managed`], and does not judge a plan.
+
+mod knobs;
+mod purge;
+mod trim;
+pub(crate) mod watchdog;
+
+pub(crate) use knobs::{Knobs, is_pinned};
+
+use crate::decide::Plan;
+use pool_core::{Managed, Registry};
+use purge::Purger;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What has been done so far, for status and for the next decision. Cumulative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Whether this plan changed (or, when observing, would have changed) a knob.
+    pub(crate) changed: bool,
+    /// How often the most restless capacity knob turned around.
+    pub(crate) knob_reversals: u64,
+    /// Idle bytes that were taken back by trims.
+    pub(crate) trimmed_bytes_total: u64,
+    /// Purges of the allocator that have ended.
+    pub(crate) purges_total: u64,
+    /// Free blocks of the allocator at the end of the last one, bytes.
+    pub(crate) heap_clean_bytes: u64,
+}
+
+/// Carries plans out, or, when observing, follows what they would have done.
+#[derive(Debug)]
+pub(crate) struct Act {
+    registry: Registry,
+    knobs: Knobs,
+    purger: Purger,
+    trimmed_bytes_total: u64,
+    enforce: bool,
+}
+
+impl Act {
+    pub(crate) fn new(registry: Registry, enforce: bool) -> Self {
+        let (knobs, purger) = (Knobs::new(enforce), Purger::default());
+        Self { registry, knobs, purger, trimmed_bytes_total: 0, enforce }
+    }
+
+    /// The knobs as the next decision should see them.
+    pub(crate) fn knobs(&self) -> &Knobs {
+        &self.knobs
+    }
+
+    /// What has been done before this tick.
+    pub(crate) fn done(&mut self) -> Done {
+        let purged = self.purger.outcome();
+        Done {
+            changed: false,
+            knob_reversals: self.knobs.reversals(),
+            trimmed_bytes_total: self.trimmed_bytes_total,
+            purges_total: purged.total,
+            heap_clean_bytes: purged.heap_clean_bytes,
+        }
+    }
+
+    /// Carries `plan` out on `pools`. `limit_bytes`: to tell a real turn of a knob from jitter.
+    pub(crate) fn carry_out(
+        &mut self,
+        at: Duration,
+        pools: &[Arc<dyn Managed>],
+        plan: &Plan,
+        limit_bytes: Option<u64>,
+    ) -> Done {
+        if self.enforce {
+            self.registry.grant().set(plan.grant_bytes);
+        }
+        let changed = self.knobs.apply(pools, plan, limit_bytes);
+        if self.enforce {
+            self.trimmed_bytes_total += trim::trim(&self.registry, pools);
+            self.take_back_credits(plan.grant_bytes);
+            if plan.purge {
+                self.purger.ask(at, plan.state);
+            }
+        }
+        Done { changed, ..self.done() }
+    }
+
+    /// Each dropped object is credited to the grant. But where usage was beyond the mark, the grant was 0 and not
+    /// less: what the trims have freed only brings usage back, and is nobody's to spend before the next reading.
+    fn take_back_credits(&self, granted: Option<u64>) {
+        let grant = self.registry.grant();
+        let most = granted.and_then(|bytes| i64::try_from(bytes).ok());
+        if most.zip(grant.left()).is_some_and(|(most, left)| left > most) {
+            grant.set(granted);
+        }
+    }
+}

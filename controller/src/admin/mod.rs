@@ -1,0 +1,74 @@
+//! The admin routes: what people and tools see of a controller. The only part of this crate that knows axum.
+//!
+//! | route | answer |
+//! | --- | --- |
+//! | `GET /` | the live page |
+//! | `GET /healthz` | `ok` or `degraded`, with details |
+//! | `GET /v1/memory` | limit, usage, state, budget, last decision |
+//! | `GET /v1/pools[?snapshot=stopped]` | every figure of every pool |
+//! | `GET /v1/events` | server-sent events, one `tick` a tick |
+//! | `GET /v1/openapi.json` | the description of these routes |
+//! | `GET /metrics` | Prometheus text |
+//!
+//! No GET changes anything. [`secure`] is the guard in front of all of them; routes of other crates go behind the
+//! same guard with [`Handle::router_with`]. Handlers read what the loop has published; they cannot make it wait.
+
+mod events;
+mod guard;
+mod memory;
+mod page;
+mod pools;
+mod server;
+
+pub use guard::secure;
+pub use server::{ServeError, serve};
+
+use crate::runner::Handle;
+use axum::Router;
+use axum::routing::get;
+
+/// The description of the routes, an OpenAPI 3.1 document.
+pub const OPENAPI_JSON: &str = include_str!("../../openapi.json");
+
+/// What handlers share.
+#[derive(Clone)]
+struct Admin {
+    handle: Handle,
+    events: events::Events,
+}
+
+impl Handle {
+    /// The admin routes behind their guard, to be merged into a router of yours that listens on loopback, or to
+    /// be served by [`admin::serve`](serve).
+    pub fn router(&self) -> Router {
+        self.router_with(Router::new())
+    }
+
+    /// The admin routes and `more` routes, all of them behind the guard.
+    ///
+    /// ```
+    /// # use pool_controller::Controller;
+    /// # use axum::{Router, routing::get};
+    /// # let registry = pool_core::Registry::new();
+    /// # let handle = Controller::builder().registry(&registry).build()?.spawn()?;
+    /// let more = Router::new().route("/v1/mine", get(async || "mine"));
+    /// let router = handle.router_with(more);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn router_with(&self, more: Router) -> Router {
+        secure(routes(self).merge(more))
+    }
+}
+
+/// The admin routes without their guard.
+fn routes(handle: &Handle) -> Router {
+    let admin = Admin { handle: handle.clone(), events: events::Events::of(handle) };
+    page::routes()
+        .route("/healthz", get(memory::health))
+        .route("/metrics", get(memory::metrics))
+        .route("/v1/memory", get(memory::memory))
+        .route("/v1/pools", get(pools::pools))
+        .route(pool_dashboards::EVENTS_PATH, get(events::events))
+        .route("/v1/openapi.json", get(page::openapi))
+        .with_state(admin)
+}

@@ -1,0 +1,156 @@
+//! Builds a controller: settings that stay for its life.
+
+use crate::act::watchdog::LEASE;
+use crate::control_loop::Controller;
+use crate::decide::{Decider, Policy, Tide};
+use crate::mode::{Mode, UnknownMode};
+use crate::seen::Senses;
+use crate::sense::LimitSource;
+use crate::shared::Shared;
+use pool_core::Registry;
+use std::ffi::OsString;
+use std::fmt;
+use std::time::Duration;
+
+/// Builds a [`Controller`].
+pub struct Builder {
+    registry: Option<Registry>,
+    mode: Mode,
+    policy: Box<dyn Policy>,
+    limit: LimitSource,
+    lease_suspect_after: Duration,
+    environment: Option<OsString>,
+    lease: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            registry: None,
+            mode: Mode::default(),
+            policy: Box::<Tide>::default(),
+            limit: LimitSource::Auto,
+            lease_suspect_after: Self::LEASE_SUSPECT_AFTER_DEFAULT,
+            environment: std::env::var_os(Mode::VARIABLE),
+            lease: LEASE,
+        }
+    }
+}
+
+impl Builder {
+    /// 30 s: longer than a request should take.
+    pub const LEASE_SUSPECT_AFTER_DEFAULT: Duration = Duration::from_secs(30);
+
+    /// The registry whose pools are steered. Required.
+    #[must_use]
+    pub fn registry(mut self, registry: &Registry) -> Self {
+        self.registry = Some(registry.clone());
+        self
+    }
+
+    /// What the controller may do: [`Mode::Observe`] unless said otherwise here. The environment variable
+    /// `EBBPOOL_CONTROLLER` (`off`, `observe`, `enforce`) has the last word.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Who decides: [`Tide`] unless said otherwise here.
+    #[must_use]
+    pub fn policy(mut self, policy: Box<dyn Policy>) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Where the limit comes from: the tightest cgroup unless said otherwise here.
+    #[must_use]
+    pub fn limit(mut self, limit: LimitSource) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The age from which on a lease on record is a suspect: 30 s unless said otherwise here.
+    #[must_use]
+    pub fn lease_suspect_after(mut self, age: Duration) -> Self {
+        self.lease_suspect_after = age;
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn environment(mut self, value: Option<&str>) -> Self {
+        self.environment = value.map(OsString::from);
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn lease(mut self, length: Duration) -> Self {
+        self.lease = length;
+        self
+    }
+
+    /// Builds the controller. Nothing runs yet and nothing is read.
+    ///
+    /// # Errors
+    /// [`BuildError`] without a registry, or if `EBBPOOL_CONTROLLER` holds something else than a mode.
+    pub fn build(self) -> Result<Controller, BuildError> {
+        let registry = self.registry.ok_or(BuildError::NoRegistry)?;
+        let mode = self.mode.overridden_by(self.environment.as_deref()).map_err(BuildError::UnknownMode)?;
+        let shared = Shared::new(registry, mode, self.lease_suspect_after, self.lease);
+        let senses = Senses::open(self.limit, self.lease_suspect_after);
+        Ok(Controller::new(mode, senses, Decider::new(self.policy), shared))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("mode", &self.mode)
+            .field("policy", &self.policy.name())
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a controller was not built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// No registry was given.
+    NoRegistry,
+    /// The environment asks for a mode that does not exist.
+    UnknownMode(UnknownMode),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRegistry => {
+                f.write_str("a controller needs a registry: Controller::builder().registry(…)")
+            }
+            Self::UnknownMode(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_or_unknown_is_said() {
+        let error = Builder::default().environment(None).build().expect_err("no registry");
+        assert_eq!(error, BuildError::NoRegistry);
+        let builder = Builder::default().registry(&Registry::new()).environment(Some("on"));
+        let text = builder.build().expect_err("no mode").to_string();
+        assert_eq!(text, "EBBPOOL_CONTROLLER=\"on\" is unknown, allowed are off, observe and enforce");
+    }
+
+    #[test]
+    fn the_environment_overrides_the_builder() {
+        let builder = Builder::default().registry(&Registry::new()).mode(Mode::Enforce);
+        assert_eq!(builder.environment(Some("off")).build().map(|c| c.mode()), Ok(Mode::Off));
+    }
+}

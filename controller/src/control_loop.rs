@@ -1,0 +1,111 @@
+//! The loop: sense → decide → act, and publish. One tick fits on one screen.
+
+use crate::act::Act;
+use crate::builder::Builder;
+use crate::decide::Decider;
+use crate::history::History;
+use crate::mode::Mode;
+use crate::runner::{Handle, Runner};
+use crate::seen::Senses;
+use crate::shared::Shared;
+use crate::status::Status;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Time between two ticks.
+pub const TICK: Duration = Duration::from_millis(250);
+
+/// Steers the pools of one registry. Build it with [`Controller::builder`], then [`spawn`](Self::spawn) it, or
+/// [`tick`](Self::tick) it by hand.
+///
+/// ```
+/// use pool_controller::{Controller, LimitSource, Mode};
+/// use pool_core::{Pool, Registry};
+///
+/// let registry = Registry::new();
+/// let pool = Pool::builder("http.body").registry(&registry).build_with(Vec::<u8>::new)?;
+/// let mut controller = Controller::builder()
+///     .registry(&registry)
+///     .mode(Mode::Enforce)
+///     .limit(LimitSource::Simulated(512 << 20))
+///     .build()?;
+/// let status = controller.tick(std::time::Instant::now());
+/// assert_eq!(status.memory.limit_bytes, Some(512 << 20));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Controller {
+    mode: Mode,
+    pub(crate) senses: Senses,
+    decider: Decider,
+    act: Act,
+    history: History,
+    shared: Arc<Shared>,
+}
+
+impl Controller {
+    /// A builder with everything at its default.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(mode: Mode, senses: Senses, decider: Decider, shared: Arc<Shared>) -> Self {
+        let history = History::new(mode, decider.policy_name());
+        let act = Act::new(shared.registry.clone(), mode == Mode::Enforce);
+        Self { mode, senses, decider, act, history, shared }
+    }
+
+    /// One turn by hand: looks, decides, acts according to the mode, publishes. `now` should not fall; a time
+    /// before the start counts as the start. Who ticks by hand has no watchdog: if the ticks stop, the pools
+    /// stay as the last one left them.
+    pub fn tick(&mut self, now: Instant) -> Arc<Status> {
+        let began = Instant::now();
+        let at = now.saturating_duration_since(self.shared.started);
+        let seen = self.senses.look(at, &self.shared.registry);
+        if self.mode == Mode::Off {
+            let status = self.history.record(at, &seen, None, &self.act.done(), &self.shared.registry);
+            return self.shared.publish(status);
+        }
+        let done_before = self.act.done();
+        let inputs = seen.inputs(self.act.knobs(), &done_before);
+        let plan = self.decider.decide(at, &inputs);
+        self.shared.valve.set(inputs.limit_bytes, inputs.usage_bytes, seen.lent_bytes());
+        let done = self.act.carry_out(at, &seen.managed, &plan, inputs.limit_bytes);
+        let mut status = self.history.record(at, &seen, Some(plan), &done, &self.shared.registry);
+        status.tick_time = began.elapsed();
+        self.shared.lease.renew(at, inputs.limit_bytes);
+        self.shared.publish(status)
+    }
+
+    /// Lets it run on a thread of its own, four times a second and whenever creates have used up the grant, with
+    /// a watchdog beside it. In mode [`Off`](Mode::Off) no thread is started. The first tick is done here.
+    ///
+    /// # Errors
+    /// If the operating system gives no thread.
+    pub fn spawn(mut self) -> io::Result<Handle> {
+        self.tick(Instant::now());
+        Runner::start(self)
+    }
+
+    /// The mode in force, the environment's word included.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl fmt::Debug for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controller").field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "control_loop_tests.rs"]
+mod tests;

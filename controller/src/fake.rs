@@ -1,0 +1,179 @@
+//! A pool for tests: figures as set, knobs and trims that work.
+
+use pool_core::{
+    Author, Capacity, Collected, DropReason, Fenced, Job, Knob, LeaseLevel, Managed, PoolStats, Suspect,
+    Taken,
+};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub(crate) struct FakePool {
+    inner: Mutex<Inner>,
+    written: Condvar,
+    name: String,
+}
+
+struct Inner {
+    stats: PoolStats,
+    capacity: Knob<Capacity>,
+    level: LeaseLevel,
+    passes: u32,
+    drop_time: Duration,
+    longest_slice: Duration,
+    suspects: Vec<Suspect>,
+}
+
+impl FakePool {
+    pub(crate) const OBJECTS_MAX: u32 = 1000;
+
+    pub(crate) fn new(name: &str) -> Arc<Self> {
+        let value = Capacity::new(Self::OBJECTS_MAX, 64 << 20).expect("in range");
+        let capacity = Knob { value, generation: 0, author: Author::Policy, reason: "as built".into() };
+        let stats = PoolStats { name: name.into(), ..PoolStats::default() };
+        let inner = Inner {
+            stats,
+            capacity,
+            level: LeaseLevel::DEFAULT,
+            passes: 0,
+            drop_time: Duration::ZERO,
+            longest_slice: Duration::ZERO,
+            suspects: Vec::new(),
+        };
+        Arc::new(Self { inner: Mutex::new(inner), written: Condvar::new(), name: name.into() })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set(&self, change: impl FnOnce(&mut PoolStats)) {
+        change(&mut self.inner().stats);
+    }
+
+    pub(crate) fn set_drop_time(&self, time: Duration) {
+        self.inner().drop_time = time;
+    }
+
+    pub(crate) fn set_suspects(&self, suspects: Vec<Suspect>) {
+        self.inner().suspects = suspects;
+    }
+
+    /// Waits until the capacity has been written this often.
+    pub(crate) fn wait_for_generation(&self, generation: u64) {
+        let early = |inner: &mut Inner| inner.capacity.generation < generation;
+        let waited = self.written.wait_timeout_while(self.inner(), Duration::from_secs(20), early);
+        let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(inner.capacity.generation >= generation, "nothing was written");
+    }
+
+    pub(crate) fn passes(&self) -> u32 {
+        self.inner().passes
+    }
+
+    /// The longest time that a turn of drops was given.
+    pub(crate) fn longest_slice(&self) -> Duration {
+        self.inner().longest_slice
+    }
+}
+
+impl Inner {
+    /// Condemns what is above capacity among `objects` equal idle objects.
+    fn condemn(&mut self, objects: u64) -> Taken {
+        let stats = &mut self.stats;
+        let weight = stats.idle_bytes.checked_div(stats.idle_objects).unwrap_or(0);
+        let over = stats.idle_bytes.saturating_sub(self.capacity.value.bytes_max());
+        let taken = over.checked_div(weight).unwrap_or(0).min(objects).min(stats.idle_objects);
+        stats.idle_objects -= taken;
+        stats.depot_objects -= taken.min(stats.depot_objects);
+        stats.idle_bytes -= taken * weight;
+        stats.condemned_objects += taken;
+        stats.condemned_bytes += taken * weight;
+        Taken { objects: taken, bytes: taken * weight }
+    }
+}
+
+impl Managed for FakePool {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn stats(&self) -> PoolStats {
+        let inner = self.inner();
+        let capacity = inner.capacity.value;
+        PoolStats {
+            capacity_bytes: capacity.bytes_max(),
+            capacity_objects: u64::from(capacity.objects_max()),
+            ..inner.stats.clone()
+        }
+    }
+
+    fn capacity(&self) -> Knob<Capacity> {
+        self.inner().capacity.clone()
+    }
+
+    fn set_capacity(&self, value: Capacity, author: Author, reason: &str) -> u64 {
+        let mut inner = self.inner();
+        let generation = inner.capacity.generation + 1;
+        inner.capacity = Knob { value, generation, author, reason: reason.into() };
+        self.written.notify_all();
+        generation
+    }
+
+    fn lease_level(&self) -> LeaseLevel {
+        self.inner().level
+    }
+
+    fn set_lease_level(&self, level: LeaseLevel) {
+        self.inner().level = level;
+    }
+
+    fn suspects(&self, _older_than: Duration) -> Vec<Suspect> {
+        self.inner().suspects.clone()
+    }
+
+    fn trim_depot(&self, _extra_bytes: u64, _reason: DropReason) -> Taken {
+        let mut inner = self.inner();
+        let depot = inner.stats.depot_objects;
+        inner.condemn(depot)
+    }
+
+    fn mark(&self) {}
+
+    fn collect(&self, _fenced: &Fenced, job: Job) -> Collected {
+        let mut inner = self.inner();
+        match job {
+            Job::Reclaim { .. } => {
+                inner.passes += 1;
+                let taken = inner.condemn(u64::MAX);
+                Collected { taken, ..Collected::default() }
+            }
+            Job::Snapshot => {
+                let stats = PoolStats { consistent: true, ..inner.stats.clone() };
+                Collected { snapshot: Some(stats), ..Collected::default() }
+            }
+        }
+    }
+
+    fn drop_condemned(&self, budget: Duration) -> bool {
+        let began = Instant::now();
+        let mut inner = self.inner();
+        while inner.stats.condemned_objects > 0 {
+            std::thread::sleep(inner.drop_time);
+            inner.stats.condemned_objects -= 1;
+            if inner.stats.condemned_objects == 0 {
+                inner.stats.condemned_bytes = 0;
+            }
+            if began.elapsed() >= budget {
+                break;
+            }
+        }
+        inner.longest_slice = inner.longest_slice.max(budget);
+        inner.stats.condemned_objects == 0
+    }
+
+    fn is_finished(&self) -> bool {
+        false
+    }
+
+    fn set_faults_armed(&self, _armed: bool) {}
+}

@@ -1,0 +1,144 @@
+//! What must be remembered from tick to tick to tell a status: peaks, counts, the last decision.
+
+use crate::act::Done;
+use crate::decide::{Plan, Reason, State, share_of};
+use crate::mode::Mode;
+use crate::seen::{Seen, SeenPool};
+use crate::sense::{Reading, Source};
+use crate::status::{Decision, MemoryStatus, PoolBrief, Status, Watermarks};
+use pool_core::Registry;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Remembers.
+#[derive(Debug)]
+pub(crate) struct History {
+    mode: Mode,
+    policy: &'static str,
+    tick: u64,
+    peak_bytes: u64,
+    lent_peak_bytes: u64,
+    state: State,
+    by_reason: BTreeMap<&'static str, u64>,
+    last_decision: Option<Decision>,
+}
+
+impl History {
+    pub(crate) fn new(mode: Mode, policy: &'static str) -> Self {
+        Self {
+            mode,
+            policy,
+            tick: 0,
+            peak_bytes: 0,
+            lent_peak_bytes: 0,
+            state: State::Normal,
+            by_reason: BTreeMap::new(),
+            last_decision: None,
+        }
+    }
+
+    /// The status of a tick. `plan` is `None` while nothing decides.
+    pub(crate) fn record(
+        &mut self,
+        at: Duration,
+        seen: &Seen,
+        plan: Option<Plan>,
+        done: &Done,
+        registry: &Registry,
+    ) -> Status {
+        self.tick += 1;
+        let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+        if let Some(plan) = &plan {
+            self.remember_decision(at_ms, plan, done.changed);
+        }
+        let memory = &seen.memory;
+        let (limit_bytes, usage_bytes) = (memory.limit.value(), memory.usage.value());
+        let sum = |of: fn(&SeenPool) -> u64| seen.pools.iter().map(of).sum::<u64>();
+        let (idle, lent) = (sum(|p| p.stats.idle_bytes), sum(|p| p.stats.lent_bytes));
+        self.lent_peak_bytes = self.lent_peak_bytes.max(lent);
+        let peaks = [usage_bytes, memory.usage_raw.value(), memory.kernel_peak];
+        self.peak_bytes = peaks.into_iter().flatten().fold(self.peak_bytes, u64::max);
+        let grant = registry.grant();
+        let memory = MemoryStatus {
+            at_ms,
+            tick: self.tick,
+            mode: self.mode.as_str(),
+            policy: self.policy,
+            source: memory.source.as_str(),
+            limit_bytes,
+            limit_kind: limit_kind(memory.source),
+            usage_bytes,
+            rss_bytes: memory.rss.value(),
+            peak_bytes: self.peak_bytes,
+            oom_kills: memory.oom_kills,
+            valid: limit_bytes.is_some() && usage_bytes.is_some(),
+            invalid_reason: invalid_reason(&memory.limit, &memory.usage),
+            state: self.state,
+            pressure: plan.as_ref().map_or(0.0, |plan| plan.pressure),
+            watermarks: limit_bytes.map(watermarks),
+            budget_bytes: plan.as_ref().and_then(|plan| plan.budget_bytes),
+            grant_bytes: grant.left(),
+            grant_exceeded_total: grant.exceeded_total(),
+            reclaimed_bytes_total: grant.reclaimed_bytes_total().saturating_add(done.trimmed_bytes_total),
+            pools_idle_bytes: idle,
+            pools_lent_bytes: lent,
+            lent_peak_bytes: self.lent_peak_bytes,
+            other_bytes: usage_bytes.unwrap_or(0).saturating_sub(idle).saturating_sub(lent),
+            decisions_total: self.by_reason.values().sum(),
+            last_decision: self.last_decision.clone(),
+            knob_reversals: done.knob_reversals,
+        };
+        let pools = seen.pools.iter().map(|pool| brief(pool, plan.as_ref())).collect();
+        let decisions_by_reason = self.by_reason.clone();
+        Status { memory, pools, plan, decisions_by_reason, tick_time: Duration::ZERO }
+    }
+
+    fn remember_decision(&mut self, at_ms: u64, plan: &Plan, changed: bool) {
+        let moved = plan.state != self.state;
+        self.state = plan.state;
+        if !changed && !moved {
+            return;
+        }
+        // What held growth back did not bring this decision about, unless nothing else is said.
+        let telling: Vec<&Reason> =
+            plan.reasons.iter().filter(|r| !matches!(r, Reason::GrowthHeld(_))).collect();
+        let reasons = if telling.is_empty() { plan.reasons.iter().collect() } else { telling };
+        let label = reasons.first().map_or("other", |reason| reason.label());
+        *self.by_reason.entry(label).or_default() += 1;
+        let reason = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        self.last_decision = Some(Decision { at_ms, state: plan.state, reason });
+    }
+}
+
+fn brief(pool: &SeenPool, plan: Option<&Plan>) -> PoolBrief {
+    let planned = plan.and_then(|plan| plan.pools.iter().find(|p| p.name == pool.stats.name));
+    PoolBrief {
+        name: pool.stats.name.clone(),
+        idle_bytes: pool.stats.idle_bytes,
+        lent_bytes: pool.stats.lent_bytes,
+        capacity_bytes: pool.stats.capacity_bytes,
+        hit_ratio: pool.stats.gets.hit_ratio(),
+        lost_estimate: planned.map_or(0, |planned| planned.lost_estimate),
+    }
+}
+
+fn limit_kind(source: Source) -> &'static str {
+    match source {
+        Source::CgroupV1 | Source::CgroupV2 | Source::Hybrid => "real",
+        Source::Simulated => "simulated",
+        Source::Process => "none",
+    }
+}
+
+fn watermarks(limit_bytes: u64) -> Watermarks {
+    let mark = |state: State| share_of(limit_bytes, state.enter_permille());
+    Watermarks { elevated: mark(State::Elevated), high: mark(State::High), critical: mark(State::Critical) }
+}
+
+fn invalid_reason(limit: &Reading<u64>, usage: &Reading<u64>) -> Option<String> {
+    match (limit.why(), usage.why()) {
+        (Some(why), _) => Some(format!("limit: {why}")),
+        (None, Some(why)) => Some(format!("usage: {why}")),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,124 @@
+//! What one tick sees: memory, heap and pools, taken together. Turns it into inputs for the decision.
+
+use crate::act::{Done, Knobs, is_pinned};
+use crate::decide::{Inputs, PoolInputs};
+use crate::heap::Heap;
+use crate::sense::{LimitSource, MemorySample, MemorySensor};
+use pool_core::{Capacity, Knob, Managed, PoolStats, Registry};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Suspects are looked up this often: a pool reads its whole table of leases for it.
+const SUSPECTS_EVERY: Duration = Duration::from_secs(1);
+
+/// The senses of a controller.
+#[derive(Debug)]
+pub(crate) struct Senses {
+    memory: MemorySensor,
+    heap: Heap,
+    suspect_after: Duration,
+    suspect_sites: BTreeMap<String, u64>,
+    suspects_due: Duration,
+}
+
+/// What was seen at one moment.
+pub(crate) struct Seen {
+    pub(crate) memory: MemorySample,
+    pub(crate) heap_free_bytes: Option<u64>,
+    pub(crate) grant_left_bytes: Option<i64>,
+    /// The pools that follow, as they can be acted upon.
+    pub(crate) managed: Vec<Arc<dyn Managed>>,
+    pub(crate) pools: Vec<SeenPool>,
+}
+
+/// One pool at that moment.
+pub(crate) struct SeenPool {
+    pub(crate) stats: PoolStats,
+    pub(crate) capacity: Knob<Capacity>,
+    pub(crate) suspect_sites: u64,
+}
+
+impl Senses {
+    pub(crate) fn open(limit: LimitSource, suspect_after: Duration) -> Self {
+        Self {
+            memory: MemorySensor::open(limit),
+            heap: Heap::default(),
+            suspect_after,
+            suspect_sites: BTreeMap::new(),
+            suspects_due: Duration::ZERO,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn replace_memory(&mut self, memory: MemorySensor) {
+        self.memory = memory;
+    }
+
+    /// Looks at everything once. Memory and pools are read right after each other: the law subtracts one from
+    /// the other.
+    pub(crate) fn look(&mut self, at: Duration, registry: &Registry) -> Seen {
+        let heap_free_bytes = self.heap.free_bytes(at);
+        let managed = registry.pools();
+        let memory = self.memory.sample();
+        let figures: Vec<_> = managed.iter().map(|pool| (pool.stats(), pool.capacity())).collect();
+        let grant_left_bytes = registry.grant().left();
+        self.look_for_suspects(at, &managed);
+        let sites = |name: &str| self.suspect_sites.get(name).copied().unwrap_or(0);
+        let pools = figures.into_iter().map(|(stats, capacity)| {
+            let suspect_sites = sites(&stats.name);
+            SeenPool { stats, capacity, suspect_sites }
+        });
+        Seen { memory, heap_free_bytes, grant_left_bytes, pools: pools.collect(), managed }
+    }
+
+    fn look_for_suspects(&mut self, at: Duration, pools: &[Arc<dyn Managed>]) {
+        if at < self.suspects_due {
+            return;
+        }
+        self.suspects_due = at + SUSPECTS_EVERY;
+        let sites = |pool: &Arc<dyn Managed>| {
+            let sites = pool.suspects(self.suspect_after).iter().filter(|suspect| suspect.count > 0).count();
+            (pool.name().to_owned(), u64::try_from(sites).unwrap_or(u64::MAX))
+        };
+        self.suspect_sites = pools.iter().map(sites).collect();
+    }
+}
+
+impl Seen {
+    /// What all pools together have lent.
+    pub(crate) fn lent_bytes(&self) -> u64 {
+        self.pools.iter().map(|pool| pool.stats.lent_bytes).sum()
+    }
+
+    /// The figures a decision is made of, with the knobs as the decision should see them.
+    pub(crate) fn inputs(&self, knobs: &Knobs, done: &Done) -> Inputs {
+        let memory = &self.memory;
+        let pool = |pool: &SeenPool| PoolInputs {
+            name: pool.stats.name.clone(),
+            idle_objects: pool.stats.idle_objects,
+            idle_bytes: pool.stats.idle_bytes,
+            lent_objects: pool.stats.lent_objects,
+            lent_bytes: pool.stats.lent_bytes,
+            gets_total: pool.stats.gets.total(),
+            expected_weight_bytes: pool.stats.expected_weight,
+            capacity_bytes: knobs.capacity_bytes(&pool.stats.name, &pool.capacity),
+            capacity_objects: pool.stats.capacity_objects,
+            pinned: is_pinned(&pool.capacity),
+            suspect_sites: pool.suspect_sites,
+        };
+        Inputs {
+            limit_bytes: memory.limit.value(),
+            usage_bytes: memory.usage.value(),
+            rss_bytes: memory.rss.value(),
+            level: memory.level.clone(),
+            oom_total: memory.oom_kills.saturating_add(memory.oom_events),
+            max_total: memory.max_events,
+            grant_left_bytes: self.grant_left_bytes,
+            heap_free_bytes: self.heap_free_bytes,
+            heap_clean_bytes: done.heap_clean_bytes,
+            purges_total: done.purges_total,
+            pools: self.pools.iter().map(pool).collect(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The groups that bound this process, from our own up to the last one that can be seen, and which of them
+//! leaves the least room.
+//!
+//! Knows nothing of this process' own memory.
+
+use super::Source;
+use super::file::{KernelFile, Root};
+use super::level::{Events, Level, Usage};
+use super::locate::{self, CGROUP, Hierarchy, Membership, Version};
+use super::reading::Why;
+
+/// The levels, looked up anew whenever the process has moved to another group.
+#[derive(Debug)]
+pub(super) struct Chain {
+    root: Root,
+    file: KernelFile,
+    /// The text that the levels were looked up for.
+    text: Option<String>,
+    source: Source,
+    levels: Vec<Level>,
+    events: Events,
+}
+
+/// The level that binds.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) source: Source,
+    pub(super) level: String,
+    pub(super) limit: Result<u64, Why>,
+    pub(super) usage: Result<Usage, Why>,
+    pub(super) peak_bytes: Option<u64>,
+}
+
+impl Chain {
+    pub(super) fn new(root: Root) -> Self {
+        let file = root.file(CGROUP);
+        Self {
+            root,
+            file,
+            text: None,
+            source: Source::Process,
+            levels: Vec::new(),
+            events: Events::default(),
+        }
+    }
+
+    /// The level with the least bytes between usage and limit; `None` if none has a limit. A level that may
+    /// have a limit and cannot be read goes before all others: it could be the tightest.
+    pub(super) fn tightest(&mut self, machine_bytes: Option<u64>) -> Result<Option<Found>, Why> {
+        self.follow()?;
+        let mut best: Option<(u64, usize, u64, Usage)> = None;
+        for (at, level) in self.levels.iter_mut().enumerate() {
+            let limit = match level.limit_bytes(machine_bytes) {
+                Ok(None) => continue,
+                Ok(Some(limit)) => limit,
+                Err(why) => return Ok(Some(self.unreadable(at, Err(why.clone()), why))),
+            };
+            match level.usage(limit) {
+                Err(why) => return Ok(Some(self.unreadable(at, Ok(limit), why))),
+                Ok(usage) => {
+                    let room = limit.saturating_sub(usage.bytes);
+                    if best.as_ref().is_none_or(|(least, ..)| room < *least) {
+                        best = Some((room, at, limit, usage));
+                    }
+                }
+            }
+        }
+        Ok(best.map(|(_, at, limit, usage)| self.found(at, Ok(limit), Ok(usage))))
+    }
+
+    /// What has happened at any level since the first look.
+    pub(super) fn events(&mut self) -> Events {
+        let news = self.levels.iter_mut().map(Level::new_events);
+        let new = match self.source {
+            // Version 2 counts an event at every level above it too: the largest count has them all.
+            Source::CgroupV2 => news.fold(Events::default(), |sum, new| Events {
+                oom_kills: sum.oom_kills.max(new.oom_kills),
+                max: sum.max.max(new.max),
+                oom: sum.oom.max(new.oom),
+            }),
+            _ => news.fold(Events::default(), added),
+        };
+        self.events = added(self.events, new);
+        self.events
+    }
+
+    /// Looks the levels up, if the process has moved or this is the first time.
+    fn follow(&mut self) -> Result<(), Why> {
+        if self.text.is_none() && !self.file.exists() {
+            return Ok(()); // a kernel without cgroups
+        }
+        let text = self.file.read()?;
+        if self.text.as_deref() == Some(text) {
+            return Ok(());
+        }
+        let text = text.to_owned();
+        let membership = Membership::parse(&text).map_err(|line| self.file.unparsable(&line))?;
+        let hierarchy = locate::find(&self.root, &membership)?;
+        self.source = hierarchy.as_ref().map_or(Source::Process, |found| match found.version {
+            Version::V1 if found.hybrid => Source::Hybrid,
+            Version::V1 => Source::CgroupV1,
+            Version::V2 => Source::CgroupV2,
+        });
+        self.levels = hierarchy.map_or_else(Vec::new, |found| levels(&self.root, &found));
+        self.text = Some(text);
+        Ok(())
+    }
+
+    fn found(&mut self, at: usize, limit: Result<u64, Why>, usage: Result<Usage, Why>) -> Found {
+        let level = &mut self.levels[at];
+        Found { source: self.source, level: level.name.clone(), limit, usage, peak_bytes: level.peak_bytes() }
+    }
+
+    fn unreadable(&mut self, at: usize, limit: Result<u64, Why>, why: Why) -> Found {
+        self.found(at, limit, Err(why))
+    }
+}
+
+fn added(a: Events, b: Events) -> Events {
+    Events { oom_kills: a.oom_kills + b.oom_kills, max: a.max + b.max, oom: a.oom + b.oom }
+}
+
+fn levels(root: &Root, hierarchy: &Hierarchy) -> Vec<Level> {
+    let v1 = hierarchy.version == Version::V1;
+    let mut levels = Vec::new();
+    for (at, dir) in hierarchy.groups.iter().enumerate() {
+        if at > 0 && v1 && !Level::bounds_children(root, dir) {
+            break;
+        }
+        let inside = dir.strip_prefix(&hierarchy.mount).unwrap_or(dir);
+        let topmost = at + 1 == hierarchy.groups.len();
+        levels.extend(Level::open(root, hierarchy.version, dir, format!("/{}", inside.display()), topmost));
+    }
+    levels
+}

@@ -1,0 +1,80 @@
+//! What the loop, its handles, the watchdog and the routes have in common. Locks are held for moments, never while
+//! a tick runs.
+
+use crate::act::watchdog::Lease;
+use crate::admission::Valve;
+use crate::mode::Mode;
+use crate::status::Status;
+use pool_core::Registry;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Called with each new status, on the control thread; `false`: do not call again.
+type Listener = Box<dyn FnMut(&Arc<Status>) -> bool + Send>;
+
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) mode: Mode,
+    pub(crate) started: Instant,
+    pub(crate) suspect_after: Duration,
+    pub(crate) lease: Lease,
+    pub(crate) valve: Valve,
+    /// The registry that the service serves its metrics from, if it said so.
+    pub(crate) served: OnceLock<crate::metrics::Served>,
+    published: Mutex<Option<Arc<Status>>>,
+    newer: Condvar,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+impl Shared {
+    pub(crate) fn new(registry: Registry, mode: Mode, suspect_after: Duration, lease: Duration) -> Arc<Self> {
+        let started = Instant::now();
+        Arc::new(Self {
+            registry,
+            mode,
+            started,
+            suspect_after,
+            lease: Lease::new(started, lease),
+            valve: Valve::default(),
+            served: OnceLock::new(),
+            published: Mutex::default(),
+            newer: Condvar::new(),
+            listeners: Mutex::default(),
+        })
+    }
+
+    /// The last status, if there was a tick.
+    pub(crate) fn status(&self) -> Option<Arc<Status>> {
+        lock(&self.published).clone()
+    }
+
+    pub(crate) fn publish(&self, status: Status) -> Arc<Status> {
+        let status = Arc::new(status);
+        *lock(&self.published) = Some(Arc::clone(&status));
+        self.newer.notify_all();
+        lock(&self.listeners).retain_mut(|listener| listener(&status));
+        status
+    }
+
+    /// Waits for a status with a tick above `tick`.
+    pub(crate) fn wait_newer(&self, tick: u64, timeout: Duration) -> Option<Arc<Status>> {
+        let is_newer = |status: &Option<Arc<Status>>| status.as_ref().is_some_and(|s| s.memory.tick > tick);
+        let published = lock(&self.published);
+        let waited = self.newer.wait_timeout_while(published, timeout, |status| !is_newer(status));
+        let (status, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        status.clone().filter(|s| s.memory.tick > tick)
+    }
+
+    /// No more statuses will come.
+    pub(crate) fn forget_listeners(&self) {
+        lock(&self.listeners).clear();
+    }
+
+    pub(crate) fn listen(&self, listener: Listener) {
+        lock(&self.listeners).push(listener);
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,112 @@
+//! The OpenAPI document says what the routes answer, field for field.
+
+use super::served::{Served, next_event};
+use pool_controller::{Mode, admin};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+fn document() -> Value {
+    serde_json::from_str(admin::OPENAPI_JSON).expect("JSON")
+}
+
+/// Checks an answer against a schema: every field is described and of its type, and none is missing.
+fn check(document: &Value, schema: &Value, answer: &Value, path: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.strip_prefix("#/components/schemas/").expect("a schema of this document");
+        return check(document, &document["components"]["schemas"][name], answer, path);
+    }
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        many => many.as_array().expect(path).iter().filter_map(Value::as_str).collect(),
+    };
+    let actual = match answer {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(n) if n.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let fits = types.contains(&actual) || (actual == "integer" && types.contains(&"number"));
+    assert!(fits, "{path}: {answer} is {actual}, the document says {types:?}");
+    if let Some(allowed) = schema["enum"].as_array() {
+        assert!(allowed.contains(answer), "{path}: {answer} is none of {allowed:?}");
+    }
+    match answer {
+        Value::Array(items) => {
+            for item in items {
+                check(document, &schema["items"], item, &format!("{path}[]"));
+            }
+        }
+        Value::Object(fields) => match schema["properties"].as_object() {
+            Some(properties) => {
+                let said: BTreeSet<_> = properties.keys().collect();
+                assert_eq!(fields.keys().collect::<BTreeSet<_>>(), said, "{path}");
+                for (name, value) in fields {
+                    check(document, &properties[name], value, &format!("{path}.{name}"));
+                }
+            }
+            None => {
+                for (name, value) in fields {
+                    check(document, &schema["additionalProperties"], value, &format!("{path}.{name}"));
+                }
+            }
+        },
+        _ => {}
+    }
+}
+
+fn schema_of(document: &Value, path: &str) -> Value {
+    let content = &document["paths"][path]["get"]["responses"]["200"]["content"];
+    content.as_object().and_then(|types| types.values().next()).expect(path)["schema"].clone()
+}
+
+#[test]
+fn answers_have_the_fields_that_the_document_says() {
+    let served = Served::start(Mode::Enforce);
+    drop(served.pool.get());
+    let document = document();
+    for path in ["/v1/memory", "/v1/pools", "/healthz"] {
+        check(&document, &schema_of(&document, path), &served.json(path), path);
+    }
+    let stopped = served.json("/v1/pools?snapshot=stopped");
+    check(&document, &schema_of(&document, "/v1/pools"), &stopped, "stopped");
+    let event = next_event(&mut served.events()).expect("an event");
+    check(&document, &schema_of(&document, "/v1/events"), &event, "/v1/events");
+}
+
+#[test]
+fn every_path_of_the_document_answers_and_it_is_served() {
+    let served = Served::start(Mode::Observe);
+    let document = document();
+    assert_eq!(served.json("/v1/openapi.json"), document);
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        assert_eq!(
+            methods.as_object().map(|m| m.keys().collect::<Vec<_>>()),
+            Some(vec![&"get".to_owned()]),
+            "{path}"
+        );
+        if path != "/v1/events" {
+            assert_eq!(served.get(path).status, 200, "{path}");
+        }
+    }
+}
+
+#[test]
+fn every_route_is_in_the_document() {
+    // The routes of the table in the module's documentation, which is the list a reader sees.
+    let source = include_str!("../../src/admin/mod.rs");
+    let listed: BTreeSet<&str> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `GET "))
+        .filter_map(|rest| rest.split(['`', '[']).next())
+        .collect();
+    let document = document();
+    let described: BTreeSet<&str> =
+        document["paths"].as_object().expect("paths").keys().map(String::as_str).collect();
+    assert_eq!(listed, described);
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let routed = code.filter(|line| line.contains(".route(")).count() + 1;
+    assert_eq!(routed, described.len(), "the page is the one more");
+}
