@@ -1,0 +1,192 @@
+//! `ebbpool demo`: what it is told, and what of that cannot be done.
+
+use crate::demo::fault::Fault;
+use crate::demo::run::{self, DemoOptions};
+use crate::demo::service::PoolsMode;
+use crate::demo::session::{Limit, SessionOptions};
+use crate::demo::workload::{
+    RPS_DEFAULT, SIMULATED_FAULT_LIMIT_BYTES, SIMULATED_LIMIT_BYTES, limit_bytes_min,
+};
+use crate::failure::Failure;
+use crate::units::{self, exact_size};
+use clap::Args;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  ebbpool demo                                   against a simulated limit: nothing is killed
+  ebbpool demo --limit 192MiB --for 60s          under a real limit that the kernel enforces
+  ebbpool demo --limit 192MiB --pools fixed      the same with pools that never shrink: it is killed
+  ebbpool demo --limit 192MiB --for 60s --json   the summary alone, for scripts
+  ebbpool demo --limit 192MiB --fault missing-put=3%
+                                                 3 % of the leases never return for a third of the run
+
+Exit status: 0 if the run held what it claims (not killed, at least 99 % of the requests completed, recovered
+from the fault), 1 if it did not, 2 if it could not begin.";
+
+/// Runs a small log-ingest service under a memory limit, drives it with HTTP, and shows how its pools behave.
+///
+/// A child process serves POST /ingest (NDJSON in, compressed with zstd) and GET /export (large responses). A
+/// load generator outside of the limit sends a fixed rate of requests, whether or not earlier ones are answered,
+/// and shifts between the two every few seconds; so what one of them leaves idle is in the way of the other.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub(crate) struct DemoArgs {
+    /// Memory limit of the service, enforced by the kernel; without it, a simulated one
+    ///
+    /// It is set by a memory cgroup (version 1 or 2), or without root by a user scope of systemd. The load and
+    /// this terminal stay outside of it.
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    limit: Option<u64>,
+    /// How the service gets its objects
+    #[arg(long, value_enum, default_value = "adaptive")]
+    pools: PoolsMode,
+    /// Ends by itself after this long, such as 60s or 2m; without it, at Ctrl-C (with --fault: 120s)
+    #[arg(long = "for", value_name = "DURATION", value_parser = units::duration)]
+    run: Option<Duration>,
+    /// Prints the summary alone, as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// A fault in the middle third of the run: missing-put=3% or memory-balloon=0.9
+    ///
+    /// missing-put: this share of the leases of http.body never returns, and what they hold stays allocated; with
+    /// missing-put=3%return(dropped) it is freed. memory-balloon: something else in the service fills memory up
+    /// to this share of the limit. The summary says how long after its end the pools had recovered.
+    #[arg(long, value_name = "NAME=VALUE")]
+    fault: Option<String>,
+    /// Requests per second
+    #[arg(long, value_name = "N", default_value_t = RPS_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    rps: u32,
+    /// Seed of the load and of the fault: the same seed gives the same requests at the same times
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Where the live page and the admin routes listen, on loopback
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9901", value_parser = loopback)]
+    admin: SocketAddr,
+    /// Lets others arm faults over the admin routes while the demo runs
+    #[arg(long)]
+    allow_faults: bool,
+}
+
+/// A run with a fault that is not told how long.
+const FAULT_RUN_DEFAULT: Duration = Duration::from_secs(120);
+/// A third to settle, a third with the fault, a third to recover, and each of them one turn of the load at least.
+const FAULT_RUN_MIN: Duration = Duration::from_secs(36);
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "not an address; expected HOST:PORT such as 127.0.0.1:9901".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("not a loopback address: the admin routes have no authentication; use 127.0.0.1 or [::1]"
+            .to_owned())
+    }
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// [`Failure::Usage`] if it cannot begin, [`Failure::Run`] if it did not hold what it claims.
+pub(crate) fn run(args: DemoArgs) -> Result<(), Failure> {
+    let options = options(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::usage(format!("cannot start threads: {e}")))?;
+    let ran = runtime.block_on(run::run(options));
+    // Nothing is under way any more that would be missed.
+    runtime.shutdown_background();
+    ran
+}
+
+fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
+    let DemoArgs { limit, pools, run, json, fault, rps, seed, admin, allow_faults } = args;
+    let least = limit_bytes_min(rps);
+    if let Some(bytes) = limit.filter(|bytes| *bytes < least) {
+        return Err(Failure::usage(format!(
+            "--limit {}: too small to run in; what {rps} requests per second hold and the service itself need {}, \
+             with less even perfect pools are killed (--rps lowers the need)",
+            exact_size(bytes),
+            exact_size(least)
+        )));
+    }
+    let run = run.or_else(|| fault.as_ref().map(|_| FAULT_RUN_DEFAULT));
+    let fault = match (&fault, run) {
+        (Some(flag), Some(run)) => {
+            let fault = Fault::parse(flag, run, seed).map_err(|e| Failure::usage(format!("--{e}")))?;
+            if run < FAULT_RUN_MIN {
+                return Err(Failure::usage(format!(
+                    "--for {} s: too short to arm a fault, disarm it and see the pools recover; allowed are {} s and more",
+                    run.as_secs_f64(),
+                    FAULT_RUN_MIN.as_secs()
+                )));
+            }
+            if pools == PoolsMode::None && fault.needs_pools() {
+                return Err(Failure::usage(format!("--fault {flag} needs pools, and --pools none has none")));
+            }
+            Some(fault)
+        }
+        _ => None,
+    };
+    let simulated_bytes = if fault.is_some() { SIMULATED_FAULT_LIMIT_BYTES } else { SIMULATED_LIMIT_BYTES };
+    let limit = limit.map_or(Limit::Simulated(simulated_bytes), Limit::Real);
+    let faults = allow_faults || fault.is_some();
+    let session = SessionOptions { pools, limit, admin, rps, seed, faults, broken: None };
+    Ok(DemoOptions { session, run, fault, json })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        demo: DemoArgs,
+    }
+
+    fn parse(flags: &str) -> Result<DemoOptions, String> {
+        let args = Cli::try_parse_from(std::iter::once("demo").chain(flags.split_whitespace()));
+        args.map_err(|e| e.to_string()).and_then(|cli| options(cli.demo).map_err(|e| e.to_string()))
+    }
+
+    #[test]
+    fn without_flags_the_limit_is_simulated_and_nothing_ends_it() {
+        let options = parse("").unwrap();
+        assert_eq!(options.session.limit, Limit::Simulated(SIMULATED_LIMIT_BYTES));
+        assert_eq!(
+            (options.run, options.session.pools, options.session.rps),
+            (None, PoolsMode::Adaptive, 400)
+        );
+        assert!(!options.session.faults);
+    }
+
+    #[test]
+    fn a_fault_gives_the_run_an_end() {
+        let options = parse("--limit 192MiB --fault missing-put=3%").unwrap();
+        assert_eq!((options.session.limit, options.run), (Limit::Real(192 << 20), Some(FAULT_RUN_DEFAULT)));
+        assert!(options.session.faults && options.fault.is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_with_what_can() {
+        for (flags, expected) in [
+            ("--limit 64MiB", "too small to run in"),
+            ("--limit 192MB", "not a size"),
+            ("--for 60", "not a duration"),
+            ("--pools big", "adaptive"),
+            ("--rps 0", "1..=5000"),
+            ("--admin 0.0.0.0:9901", "not a loopback address"),
+            ("--admin localhost", "127.0.0.1:9901"),
+            ("--fault mising-put=3%", "did you mean \"missing-put\"?"),
+            ("--fault missing-put", "memory-balloon=0.9"),
+            ("--fault missing-put=3% --for 10s", "too short"),
+            ("--fault missing-put=3% --pools none", "needs pools"),
+            ("--limt 192MiB", "--limit"),
+        ] {
+            let e = parse(flags).unwrap_err();
+            assert!(e.contains(expected), "{flags}: {e}");
+        }
+    }
+}

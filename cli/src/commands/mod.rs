@@ -1,0 +1,5 @@
+//! The subcommands: what they are told, and nothing of how it is done.
+
+pub(crate) mod chaos;
+pub(crate) mod demo;
+pub(crate) mod demo_service;

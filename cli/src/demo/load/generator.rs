@@ -1,0 +1,189 @@
+//! Sends the plan: each request at its time whether or not earlier ones are answered.
+
+use super::client::Client;
+use super::data::Data;
+use super::ledger::{Ledger, Outcome};
+use super::plan::{Arrival, Kind, Plan};
+use crate::demo::paced::Paced;
+use crate::demo::workload::{EXPORT_PAGES, EXPORT_TIME, TIMEOUT, UPLOAD_TIME};
+use hyper::StatusCode;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// A running load.
+#[derive(Debug)]
+pub(crate) struct Load {
+    ledger: Arc<Ledger>,
+    stop: watch::Sender<bool>,
+    offering: tokio::task::JoinHandle<JoinSet<()>>,
+}
+
+impl Load {
+    /// Starts to offer `plan` to the service at `address`.
+    pub(crate) fn start(address: SocketAddr, plan: Plan, data: Data) -> Self {
+        let ledger = Arc::new(Ledger::new());
+        let (stop, stopped) = watch::channel(false);
+        let offering =
+            tokio::spawn(offer(Arc::new(Client::new(address)), plan, data, ledger.clone(), stopped));
+        Self { ledger, stop, offering }
+    }
+
+    /// The counts so far.
+    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Offers nothing more and waits until what is under way has ended, [`TIMEOUT`] at most.
+    pub(crate) async fn finish(self) {
+        self.stop.send_replace(true);
+        if let Ok(mut under_way) = self.offering.await {
+            while under_way.join_next().await.is_some() {}
+        }
+    }
+
+    /// Offers nothing more; what is under way ends as an error.
+    pub(crate) async fn abandon(self) {
+        self.stop.send_replace(true);
+        if let Ok(mut under_way) = self.offering.await {
+            under_way.shutdown().await;
+        }
+    }
+}
+
+async fn offer(
+    client: Arc<Client>,
+    plan: Plan,
+    data: Data,
+    ledger: Arc<Ledger>,
+    mut stopped: watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let start = Instant::now();
+    let mut under_way = JoinSet::new();
+    for arrival in plan {
+        let due = start + arrival.at;
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            () = sleep_until(due) => {}
+        }
+        ledger.offer();
+        let (path, upload) = request(&data, &arrival);
+        under_way.spawn(send(client.clone(), ledger.clone(), path, upload, arrival.kind, due));
+        while under_way.try_join_next().is_some() {}
+    }
+    under_way
+}
+
+fn request(data: &Data, arrival: &Arrival) -> (String, Paced) {
+    match arrival.kind {
+        Kind::SmallIngest => ("/ingest".to_owned(), Paced::whole(data.small(arrival.content))),
+        Kind::LargeIngest => {
+            ("/ingest".to_owned(), Paced::over_time(data.large(arrival.content), UPLOAD_TIME))
+        }
+        Kind::Export => {
+            let from = arrival.content % 1_000_000;
+            (format!("/export?from={from}&pages={EXPORT_PAGES}"), Paced::none())
+        }
+    }
+}
+
+/// What the load itself plans for a request on the wire; no service could answer sooner.
+const fn planned(kind: Kind) -> Duration {
+    match kind {
+        Kind::SmallIngest => Duration::ZERO,
+        Kind::LargeIngest => UPLOAD_TIME,
+        Kind::Export => EXPORT_TIME,
+    }
+}
+
+async fn send(
+    client: Arc<Client>,
+    ledger: Arc<Ledger>,
+    path: String,
+    upload: Paced,
+    kind: Kind,
+    due: Instant,
+) {
+    let mut unfinished = Unfinished { ledger: &ledger, outcome: Outcome::Error, delay: Duration::ZERO };
+    unfinished.outcome = match timeout_at(due + TIMEOUT, client.send(&path, upload)).await {
+        Err(_) => Outcome::Timeout,
+        Ok(Ok(status)) if status.is_success() => Outcome::Completed,
+        Ok(Ok(StatusCode::SERVICE_UNAVAILABLE)) => Outcome::Shed,
+        Ok(Ok(status)) => {
+            ledger.explain(&format_args!("{path} was answered with {status}"));
+            Outcome::Error
+        }
+        Ok(Err(e)) => {
+            ledger.explain(&format_args!("{path}: {e}"));
+            Outcome::Error
+        }
+    };
+    unfinished.delay = due.elapsed().saturating_sub(planned(kind));
+}
+
+/// Enters the request into the ledger on every way out; one that is abandoned is an error.
+struct Unfinished<'a> {
+    ledger: &'a Ledger,
+    outcome: Outcome,
+    delay: Duration,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.ledger.end(self.outcome, self.delay);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::load::plan::Swing;
+    use axum::Router;
+    use axum::routing::{get, post};
+
+    async fn serve(router: Router) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+
+    async fn until_offered(load: &Load, offered: u64) {
+        while load.ledger().totals().offered < offered {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_are_counted_by_what_they_are() {
+        let ingest = |body: bytes::Bytes| async move {
+            if body.len() > 4096 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+        };
+        let router = Router::new().route("/ingest", post(ingest)).route("/export", get(|| async { "small" }));
+        let load = Load::start(serve(router).await, Plan::new(1, 500, Swing::Steady), Data::new(1));
+        until_offered(&load, 300).await;
+        let ledger = load.ledger().clone();
+        load.finish().await;
+        let totals = ledger.totals();
+        assert_eq!(totals.under_way(), 0);
+        assert_eq!((totals.errors, totals.timeouts), (0, 0), "{:?}", ledger.first_error());
+        assert!(totals.completed > 100 && totals.shed > 20, "{totals:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_abandoned_is_an_error() {
+        let never = || async { std::future::pending::<&str>().await };
+        let router = Router::new().route("/ingest", post(never)).route("/export", get(never));
+        let load = Load::start(serve(router).await, Plan::new(1, 500, Swing::Steady), Data::new(1));
+        until_offered(&load, 50).await;
+        let ledger = load.ledger().clone();
+        load.abandon().await;
+        let totals = ledger.totals();
+        assert_eq!((totals.under_way(), totals.completed), (0, 0));
+        assert_eq!(totals.errors, totals.offered);
+    }
+}

@@ -1,0 +1,165 @@
+//! `ebbpool demo` against a simulated limit: what it says, how it ends, and that nothing is left behind.
+
+#[allow(dead_code, reason = "shared with the tests under a real limit")]
+mod support;
+
+use rustix::process::Signal;
+use support::{Running, assert_no_service, free_address, output, services, stderr, summary};
+
+/// Little enough for a debug build on a busy machine.
+const CALM: [&str; 3] = ["demo", "--rps", "60"];
+
+fn calm<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    CALM.iter().chain(more).copied().collect()
+}
+
+#[test]
+fn json_is_the_summary_and_nothing_else() {
+    let admin = free_address();
+    let output = output(&calm(&["--for", "4s", "--json", "--seed", "7", "--admin", &admin]));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let summary = summary(&output);
+    let number = |key: &str| summary[key].as_f64().unwrap_or_else(|| panic!("{key} in {summary}"));
+    assert_eq!((&summary["pools"], &summary["limit_kind"]), (&"adaptive".into(), &"simulated".into()));
+    assert_eq!(summary["seed"], 7);
+    assert!((230.0..=260.0).contains(&number("offered")), "{summary}");
+    let ends = ["completed", "shed", "errors", "timeouts"].map(number);
+    assert!((ends.iter().sum::<f64>() - number("offered")).abs() < 0.5, "{summary}");
+    assert!(number("completed") >= 0.99 * number("offered"), "{summary}");
+    assert!(
+        number("hit_rate") > 0.0 && number("peak_bytes") > 4e6 && number("lent_peak_bytes") > 0.0,
+        "{summary}"
+    );
+    assert_eq!(summary["oom_kills"], 0);
+    for null in ["killed_after_s", "fault", "recovered_after_s"] {
+        assert!(summary[null].is_null(), "{summary}");
+    }
+    assert_no_service(&admin);
+}
+
+#[test]
+fn without_a_terminal_there_is_a_line_a_second_and_the_command_for_a_real_limit() {
+    let output = output(&calm(&["--for", "3s", "--admin", "127.0.0.1:0"]));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("live page: http://127.0.0.1:"), "{text}");
+    assert!(text.contains("1.0 s  offered") && text.contains("zstd.ctx idle"), "{text}");
+    assert!(text.contains("simulated") && text.contains("demo --limit 192MiB"), "{text}");
+    assert!(!text.contains('\x1b'), "no control sequences where there is no terminal");
+}
+
+#[test]
+fn every_mode_of_pools_runs() {
+    for pools in ["none", "fixed"] {
+        let output = output(&calm(&["--for", "2s", "--json", "--pools", pools, "--admin", "127.0.0.1:0"]));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let summary = summary(&output);
+        assert_eq!(summary["pools"], pools);
+        assert_eq!(summary["hit_rate"].as_f64().unwrap() > 0.0, pools == "fixed", "{summary}");
+    }
+}
+
+#[test]
+fn bad_input_is_refused_with_status_2_and_what_is_allowed() {
+    for (flags, expected) in [
+        (&["--limt", "192MiB"][..], "--limit"),
+        (&["--limit", "lots"], "192MiB"),
+        (&["--limit", "8MiB"], "too small to run in"),
+        (&["--for", "60"], "60s"),
+        (&["--pools", "some"], "adaptive"),
+        (&["--fault", "mising-put=3%"], "did you mean \"missing-put\"?"),
+        (&["--fault", "memory-balloon=2"], "0.95"),
+        (&["--admin", "0.0.0.0:9901"], "loopback"),
+        (&["--rps", "0"], "1..=5000"),
+    ] {
+        let output = output(&[&["demo"], flags].concat());
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{flags:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_port_in_use_is_said_and_leaves_nothing() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = taken.local_addr().unwrap().to_string();
+    let output = output(&calm(&["--for", "5s", "--admin", &admin]));
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains(&format!("cannot listen on {admin}")) && said.contains("--admin"), "{said}");
+    assert!(said.to_lowercase().contains("in use"), "{said}");
+    assert_no_service(&admin);
+}
+
+#[test]
+fn a_controller_that_does_not_exist_is_said() {
+    let output = support::ebbpool(&calm(&["--for", "5s", "--admin", "127.0.0.1:0"]))
+        .env("EBBPOOL_CONTROLLER", "sometimes")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("off, observe and enforce"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_interruption_ends_with_the_summary_and_leaves_no_service() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let admin = free_address();
+        let mut running = Running::start(&calm(&["--admin", &admin]));
+        running.read_until("offered");
+        assert_eq!(services(&admin).len(), 1);
+        running.signal(signal);
+        let output = running.output();
+        assert_eq!(output.status.code(), Some(0), "{signal:?}: {}", stderr(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("completed, 0 shed, 0 errors, 0 timeouts"), "{text}");
+        assert_no_service(&admin);
+    }
+}
+
+#[test]
+fn a_demo_that_is_killed_leaves_no_service() {
+    let admin = free_address();
+    let mut running = Running::start(&calm(&["--admin", &admin]));
+    running.read_until("offered");
+    running.signal(Signal::KILL);
+    assert_eq!(running.output().status.code(), None);
+    assert_no_service(&admin);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it() {
+    let admin = free_address();
+    let mut child = support::ebbpool(&calm(&["--admin", &admin]))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_no_service(&admin);
+}
+
+#[test]
+fn faults_can_be_armed_only_where_that_is_allowed() {
+    for (flags, status) in [(&["--allow-faults"][..], "200"), (&[], "404")] {
+        let admin = free_address();
+        let mut running = Running::start(&[&calm(&["--admin", &admin]), flags].concat());
+        running.read_until("offered");
+        let answer = get(&admin, "/v1/faults");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        running.signal(Signal::INT);
+        assert_eq!(running.output().status.code(), Some(0));
+    }
+}
+
+/// The whole answer, head and all.
+fn get(address: &str, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
