@@ -163,9 +163,8 @@ fn a_thread_that_only_returns_takes_the_fast_path() {
             let mut guards = guards.into_iter();
             drop(guards.next()); // makes the slot
             drop(guards.next()); // takes credit ahead
-            let slot = pool.keeper().shared().table.get(crate::thread_id::current());
-            // SAFETY: T2, and the pool lives.
-            let slot = unsafe { &*slot };
+            let keeper = pool.keeper();
+            let slot = keeper.shared().table.find(crate::thread_id::current()).unwrap();
             assert!(slot.fits(100));
             let node_kept = slot.len();
             test_hook::set(|| {}); // run at the next fast path
