@@ -48,6 +48,17 @@ fn without_a_terminal_there_is_a_line_a_second_and_the_command_for_a_real_limit(
     assert!(!text.contains('\x1b'), "no control sequences where there is no terminal");
 }
 
+/// At the full rate: what the demo is for. Whether a busy machine answers all requests in time is not asked here.
+#[test]
+fn a_watermark_is_crossed_soon_and_the_reason_is_said() {
+    let output = output(&["demo", "--for", "12s", "--admin", "127.0.0.1:0"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let crossed = text.lines().find(|line| line.contains("normal → ")).unwrap_or_else(|| panic!("{text}"));
+    assert!(crossed.contains("watermark") && crossed.contains("of 140.0 MiB"), "{crossed}");
+    let shrink = text.lines().find(|line| line.contains("pools shrink")).unwrap_or_else(|| panic!("{text}"));
+    assert!(shrink.contains("idle instead of") && shrink.contains("; "), "with its reason: {shrink}");
+}
+
 #[test]
 fn every_mode_of_pools_runs() {
     for pools in ["none", "fixed"] {

@@ -254,8 +254,6 @@ impl Managed for Bad {
     fn is_finished(&self) -> bool {
         false
     }
-    #[cfg(feature = "failpoints")]
-    fn set_faults_armed(&self, _: bool) {}
 }
 #[test]
 fn one_panic_in_a_pass_does_not_end_reclaim_for_ever() {

@@ -91,6 +91,7 @@ async fn start(options: &ServiceOptions) -> anyhow::Result<Started> {
     let registry = Registry::new();
     let app = App::new(options.pools, &registry)?;
     let controller = control(options, &registry)?;
+    app.ask(controller.admission());
     let seen = controller.clone();
     let faults = FaultBox::new(&registry, move || memory(&seen));
     // What FAILPOINTS names is armed as users of the fail crate expect it; the routes have a flag of their own.

@@ -16,9 +16,10 @@ use axum::routing::{get, post};
 use axum::{Router, http::HeaderValue};
 use clap::ValueEnum;
 use compress::Compressor;
+use pool_controller::Admission;
 use pool_core::{BuildError, Capacity, Pool, Registry};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use stock::Stock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -52,6 +53,7 @@ pub(crate) struct App {
     compressors: Stock<Compressor>,
     exports: Stock<Vec<u8>>,
     in_flight: Arc<Semaphore>,
+    admission: OnceLock<Admission>,
 }
 
 impl App {
@@ -67,6 +69,7 @@ impl App {
                 compressors: Stock::Plain(Compressor::new),
                 exports: Stock::Plain(export_body),
                 in_flight,
+                admission: OnceLock::new(),
             }));
         }
         let builder = |name: &str, objects: u32| {
@@ -81,11 +84,21 @@ impl App {
             compressors: Stock::Pooled(builder("zstd.ctx", FIXED_COMPRESSORS).build_with(Compressor::new)?),
             exports: Stock::Pooled(builder("export.body", FIXED_EXPORTS).build_with(export_body)?),
             in_flight,
+            admission: OnceLock::new(),
         }))
+    }
+
+    /// Asks the controller too from now on, before it takes on a request: what other code in the process holds,
+    /// it knows and the bound on requests in flight does not.
+    pub(crate) fn ask(&self, admission: Admission) {
+        let _ = self.admission.set(admission);
     }
 
     /// Room for a request that will hold `bytes`, until the permit goes.
     fn admit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        if self.admission.get().is_some_and(|admission| !admission.admits()) {
+            return Err(Refusal::full());
+        }
         let units = u32::try_from(bytes.div_ceil(ADMISSION_UNIT_BYTES)).unwrap_or(u32::MAX);
         self.in_flight.clone().try_acquire_many_owned(units).map_err(|_| Refusal::full())
     }

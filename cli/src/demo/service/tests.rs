@@ -81,7 +81,8 @@ async fn an_upload_holds_its_objects_until_its_last_byte_and_an_export_too() {
         tokio::task::yield_now().await;
     }
     assert_eq!(lent(), [0, 0, 0]);
-    assert_eq!(service.stats("export.body").idle_bytes, EXPORT_BYTES as u64);
+    let overhead_bytes = service.stats("export.body").idle_bytes - EXPORT_BYTES as u64;
+    assert!(overhead_bytes < 1 << 10, "the response did not outgrow its buffer: {overhead_bytes}");
 }
 
 #[tokio::test]
