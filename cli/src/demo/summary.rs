@@ -73,7 +73,9 @@ impl Summary {
         if let Some(after) = self.killed_after_s {
             broken.push(format!("the kernel killed the service for memory after {after:.1} s"));
         }
-        let ratio = self.completed as f64 / self.offered.max(1) as f64;
+        // A simulated limit is one that the busy hour goes to on purpose: what does not fit is refused, not failed.
+        let refused = if self.limit_kind == LimitKind::Simulated { self.shed } else { 0 };
+        let ratio = (self.completed + refused) as f64 / self.offered.max(1) as f64;
         if self.offered > 0 && ratio < COMPLETED_RATIO_MIN {
             let Self { completed, offered, shed, errors, timeouts, .. } = self;
             broken.push(format!(
