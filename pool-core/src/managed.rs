@@ -21,8 +21,9 @@ pub trait Managed: Send + Sync {
     /// The capacity in force and who set it.
     fn capacity(&self) -> Knob<Capacity>;
 
-    /// Sets the capacity and returns the new generation. Growth is in force at once. After a cut nothing new
-    /// is kept above it, and the surplus goes with the next [`trim_depot`](Self::trim_depot) or pass.
+    /// Sets the capacity and returns the new generation. Growth is in force at once. After a cut no thread gets
+    /// more room, and the surplus goes with the next [`trim_depot`](Self::trim_depot) or pass; room that a thread
+    /// had and did not use is its own until the next pass, which should follow a cut.
     fn set_capacity(&self, capacity: Capacity, author: Author, reason: &str) -> u64;
 
     /// The share of leases on record.

@@ -120,13 +120,18 @@ pub(super) fn violated_now(scenario: &Scenario, recording: &Recording) -> bool {
 }
 
 /// Whether `stop_if` has been true for as long as it says, at a look.
-pub(super) fn stop_is_due(scenario: &Scenario, recording: &Recording, index: usize) -> Option<String> {
+pub(super) fn stop_is_due(
+    scenario: &Scenario,
+    recording: &Recording,
+    role: Role,
+    index: usize,
+) -> Option<String> {
     let stop = scenario.stop_if.as_ref()?;
     let armed = recording.armed_at?;
     let from = recording.time(index).checked_sub(stop.lasting).filter(|from| *from >= armed)?;
     let mut last = None;
     for i in (0..=index).rev() {
-        match at_look(scenario, recording, Role::Subject, &stop.check, i, RATE_WINDOW) {
+        match at_look(scenario, recording, role, &stop.check, i, RATE_WINDOW) {
             Outcome::Holds(values) => last = last.or(Some(values)),
             Outcome::Fails(_) | Outcome::Unknown(_) => return None,
         }
@@ -137,10 +142,10 @@ pub(super) fn stop_is_due(scenario: &Scenario, recording: &Recording, index: usi
     None
 }
 
-pub(super) fn stop_report(scenario: &Scenario, recording: &Recording) -> Option<CheckReport> {
+pub(super) fn stop_report(scenario: &Scenario, recording: &Recording, role: Role) -> Option<CheckReport> {
     let stop = scenario.stop_if.as_ref()?;
     let looks = recording.subject.samples.len();
-    let due = (0..looks).find_map(|i| Some((recording.time(i), stop_is_due(scenario, recording, i)?)));
+    let due = (0..looks).find_map(|i| Some((recording.time(i), stop_is_due(scenario, recording, role, i)?)));
     let (state, values) = match due {
         Some((at, values)) => {
             (CheckState::Violated, format!("{values} for {:?} at {}", stop.lasting, seconds(at)))

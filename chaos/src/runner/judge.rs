@@ -7,8 +7,8 @@
 use super::arming;
 use super::checks::{CheckReport, CheckState, over_run, seconds, stop_report};
 use super::recovery;
-use super::sample::Recording;
-use super::target::Role;
+use super::sample::{Recording, Trace};
+use super::target::{LoadReading, Role};
 use crate::scenario::Scenario;
 use serde::Serialize;
 
@@ -60,6 +60,9 @@ pub struct Judgement {
     pub recovered_after_s: Option<f64>,
 }
 
+/// The share of its requests that a control run may lose (shed, failed or late).
+const LOST_RATIO_MAX: f64 = 0.01;
+
 /// Judges a run.
 #[must_use]
 pub fn judge(scenario: &Scenario, recording: &Recording) -> Judgement {
@@ -67,7 +70,7 @@ pub fn judge(scenario: &Scenario, recording: &Recording) -> Judgement {
         scenario.always.iter().map(|check| over_run(scenario, recording, Role::Subject, check)).collect();
     let armed = arming::report(scenario, recording);
     let recovered = recovery::judge(scenario, recording, Role::Subject);
-    let stop = stop_report(scenario, recording);
+    let stop = stop_report(scenario, recording, Role::Subject);
     let (verdict, reasons) = decide(scenario, recording, &always, stop.as_ref(), &armed, &recovered);
     let mut checks = always;
     checks.extend(stop);
@@ -126,8 +129,10 @@ fn control_problems(scenario: &Scenario, recording: &Recording) -> Vec<String> {
     if let Some((at, how)) = &control.death {
         problems.push(format!("the control run died after {}: {how}", seconds(*at)));
     }
-    let checks = scenario.always.iter().filter(|check| !check.names_control());
-    for report in checks.map(|check| over_run(scenario, recording, Role::Control, check)) {
+    problems.extend(overload(recording, control));
+    let always = scenario.always.iter().filter(|check| !check.names_control());
+    let always = always.map(|check| over_run(scenario, recording, Role::Control, check));
+    for report in always.chain(stop_report(scenario, recording, Role::Control)) {
         if report.state == CheckState::Violated {
             problems.push(format!("the control run failed {}: {}", report.check, report.values));
         }
@@ -138,6 +143,19 @@ fn control_problems(scenario: &Scenario, recording: &Recording) -> Vec<String> {
             .extend(expected.failures.into_iter().map(|failure| format!("the control run failed {failure}")));
     }
     problems
+}
+
+/// A machine that cannot carry the load without a fault proves nothing about the fault.
+fn overload(recording: &Recording, control: &Trace) -> Option<String> {
+    let mut loads =
+        control.samples.iter().filter(|s| s.at >= recording.steady_at).filter_map(|s| s.load.as_ref());
+    let (begin, end) = (loads.next()?, loads.next_back()?);
+    let failed = |load: &LoadReading| load.shed + load.errors + load.timeouts;
+    let offered = end.offered.saturating_sub(begin.offered);
+    let lost = failed(end).saturating_sub(failed(begin));
+    (lost as f64 > offered as f64 * LOST_RATIO_MAX).then(|| {
+        format!("the control run lost {lost} of {offered} requests, with no fault: the machine is too busy")
+    })
 }
 
 fn safety_problems(recording: &Recording, always: &[CheckReport], stop: Option<&CheckReport>) -> Vec<String> {

@@ -235,7 +235,12 @@ impl<'a> Run<'a> {
             || dead(&self.recording.subject)
             || self.recording.control.as_ref().is_some_and(dead)
             || checks::violated_now(self.scenario, &self.recording)
-            || newest.is_some_and(|i| checks::stop_is_due(self.scenario, &self.recording, i).is_some())
+            || newest.is_some_and(|i| self.stop_is_due(i))
+    }
+
+    fn stop_is_due(&self, index: usize) -> bool {
+        let due = |role| checks::stop_is_due(self.scenario, &self.recording, role, index).is_some();
+        due(Role::Subject) || (self.control.is_some() && due(Role::Control))
     }
 
     fn phase(&mut self, name: &str) {

@@ -79,9 +79,12 @@ impl Act {
         if self.enforce {
             self.registry.grant().set(plan.grant_bytes);
         }
+        let allowed = |p: &Arc<dyn Managed>| p.capacity().value.bytes_max();
+        let before: Vec<u64> = pools.iter().map(allowed).collect();
         let changed = self.knobs.apply(pools, plan, limit_bytes);
+        let cut = pools.iter().map(allowed).zip(before).any(|(now, before)| now < before);
         if self.enforce {
-            self.trimmed_bytes_total += trim::trim(&self.registry, pools);
+            self.trimmed_bytes_total += trim::trim(&self.registry, pools, cut);
             self.take_back_credits(plan.grant_bytes);
             if plan.purge {
                 self.purger.ask(at, plan.state);

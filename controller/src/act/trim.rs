@@ -13,13 +13,14 @@ const SLICE: Duration = Duration::from_micros(500);
 /// A tenth of a tick: the loop must not be late because of drops.
 const TICK_SHARE: Duration = Duration::from_millis(25);
 
-/// Trims what is above capacity; returns the bytes that were condemned.
-pub(super) fn trim(registry: &Registry, pools: &[Arc<dyn Managed>]) -> u64 {
+/// Trims what is above capacity; returns the bytes that were condemned. `cut`: a capacity has just been lowered;
+/// then a pass takes back the credit that slots have not used, or later returns would fill it.
+pub(super) fn trim(registry: &Registry, pools: &[Arc<dyn Managed>], cut: bool) -> u64 {
     let mut bytes = 0;
     for pool in pools.iter().filter(|pool| is_over(pool.as_ref())) {
         bytes += pool.trim_depot(0, DropReason::Pressure).bytes;
     }
-    if pools.iter().any(|pool| is_over(pool.as_ref())) {
+    if cut || pools.iter().any(|pool| is_over(pool.as_ref())) {
         let collected = registry.pass(Job::Reclaim { extra_bytes: 0 });
         bytes += collected.iter().map(|(_, collected)| collected.taken.bytes).sum::<u64>();
     }
@@ -71,10 +72,10 @@ mod tests {
         pool.set(|stats| (stats.idle_bytes, stats.depot_objects, stats.idle_objects) = (1000, 6, 10));
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 500);
-        assert_eq!(trim(&registry, &pools), 500);
+        assert_eq!(trim(&registry, &pools, false), 500);
         assert_eq!((pool.stats().idle_bytes, pool.passes()), (500, 0), "the depot was enough");
         cut(&pool, 0);
-        assert_eq!(trim(&registry, &pools), 500);
+        assert_eq!(trim(&registry, &pools, false), 500);
         assert_eq!((pool.stats().idle_bytes, pool.passes()), (0, 1));
         assert_eq!(pool.stats().condemned_bytes, 0, "and all of it was dropped");
     }
@@ -85,7 +86,15 @@ mod tests {
         pool.set(|stats| stats.idle_bytes = 400);
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 400);
-        assert_eq!((trim(&registry, &pools), pool.passes()), (0, 0));
+        assert_eq!((trim(&registry, &pools, false), pool.passes()), (0, 0));
+    }
+
+    #[test]
+    fn a_cut_takes_unused_credit_back_though_nothing_is_above_yet() {
+        let pool = FakePool::new("a");
+        let (registry, pools) = registered(&[Arc::clone(&pool)]);
+        cut(&pool, 400);
+        assert_eq!((trim(&registry, &pools, true), pool.passes()), (0, 1));
     }
 
     #[test]
@@ -95,7 +104,7 @@ mod tests {
         pool.set_drop_time(Duration::from_millis(1));
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 0);
-        assert_eq!(trim(&registry, &pools), 1000);
+        assert_eq!(trim(&registry, &pools, false), 1000);
         let left = pool.stats().condemned_objects;
         assert!(left > 0 && left < 1000, "{left} left");
         assert_eq!(pool.longest_slice(), SLICE);

@@ -88,6 +88,8 @@ struct PoolWatch {
     base: Option<u64>,
     quiet_s: u32,
     recording: bool,
+    /// All leases have been recorded for this leak.
+    searched: bool,
     sites_known: u64,
     since_site_s: u32,
 }
@@ -211,8 +213,15 @@ impl PoolWatch {
     fn recording_wish(&mut self, sites: u64) -> Option<LeaseWish> {
         self.since_site_s = if sites > self.sites_known { 0 } else { self.since_site_s.saturating_add(1) };
         self.sites_known = sites;
+        if !self.leaking {
+            self.searched = false;
+        }
         if !self.recording {
-            self.recording = self.leaking && sites == 0;
+            // Once a leak, and although a site is known: a leak has as many sites as it likes.
+            self.recording = self.leaking && !self.searched;
+            if self.recording {
+                (self.searched, self.since_site_s) = (true, 0);
+            }
             return self.recording.then_some(LeaseWish::All);
         }
         let known = sites > 0 && self.since_site_s >= RECORD_ON_S;

@@ -66,7 +66,6 @@ pub struct Tide {
     demand: Demand,
     budget: Budget,
     planned: BTreeMap<String, u64>,
-    lent_is_budget: bool,
 }
 
 impl Default for Tide {
@@ -82,18 +81,7 @@ impl Default for Tide {
             demand: Demand::default(),
             budget: Budget::default(),
             planned: BTreeMap::new(),
-            lent_is_budget: false,
         }
-    }
-}
-
-impl Tide {
-    /// A deliberately broken law that takes what is lent, and so what has leaked, for budget. Chaos scenarios
-    /// name it as a build that they must fail.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn broken_leaked_counted_as_budget() -> Self {
-        Self { lent_is_budget: true, ..Self::default() }
     }
 }
 
@@ -181,8 +169,7 @@ impl Tide {
             heap_clean: inputs.heap_clean_bytes,
             purges: inputs.purges_total,
         });
-        let not_ours = if self.lent_is_budget { idle + lent } else { idle };
-        let others = self.others.push(view.usage_bytes.saturating_sub(not_ours).saturating_sub(retained));
+        let others = self.others.push(view.usage_bytes.saturating_sub(idle).saturating_sub(retained));
         let cut_peak = self.cut_peak.push(now, others);
         let idle_peak = self.idle_peak.push(now, idle);
         let room_beside = |peak| share_of(limit_bytes, FILL_PERMILLE).saturating_sub(peak);

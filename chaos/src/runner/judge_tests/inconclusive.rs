@@ -36,6 +36,23 @@ fn what_the_control_cannot_do_is_not_held_against_the_subject() {
 }
 
 #[test]
+fn a_machine_that_is_too_busy_for_the_control_proves_nothing() {
+    let busy = |sample: fn(u64) -> Sample| {
+        move |t: u64| {
+            let mut sample = sample(t);
+            sample.load.as_mut().unwrap().timeouts = t * 20;
+            sample
+        }
+    };
+    let mut run = recording(busy(faulty), busy(healthy));
+    run.subject.death = Some((Duration::from_secs(31), "killed by the kernel".into()));
+    let (verdict, why) = verdict(&run);
+    assert_eq!(verdict, Verdict::Inconclusive);
+    assert!(why.contains("lost 4200 of 42000 requests, with no fault: the machine is too busy"), "{why}");
+    assert!(why.contains("the control run failed error_ratio > 0.05"), "{why}");
+}
+
+#[test]
 fn without_a_control_what_needs_one_is_inconclusive() {
     let mut run = recording(faulty, healthy);
     run.control = None;
