@@ -57,7 +57,7 @@ impl Swing {
 
 /// A day of [`Swing::BusyThenQuiet`]: times in seconds and factors, straight lines between them. It rises slowly
 /// where the limit is near; a limit that is seconds away is another state than one that is merely near.
-const DAY: [(f64, f64); 6] = [(0.0, 0.5), (3.0, 1.0), (7.0, 1.32), (8.0, 1.32), (10.0, 0.5), (DAY_S, 0.5)];
+const DAY: [(f64, f64); 6] = [(0.0, 0.5), (3.0, 1.0), (7.0, 1.4), (8.0, 1.4), (10.0, 0.5), (DAY_S, 0.5)];
 const DAY_S: f64 = 8.0 * PERIOD_S;
 
 /// Ingest and export each have their phase of half a period.
@@ -196,7 +196,7 @@ mod tests {
         };
         let (busy, quiet, again) = (peak(0, 10), peak(11, 64), peak(64, 74));
         assert!(
-            (1.25..1.6).contains(&busy) && quiet < 0.65 && (1.25..1.6).contains(&again),
+            (1.3..1.7).contains(&busy) && quiet < 0.65 && (1.3..1.7).contains(&again),
             "{busy} {quiet} {again}"
         );
     }

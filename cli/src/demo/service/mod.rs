@@ -36,10 +36,11 @@ pub(crate) enum PoolsMode {
 }
 
 /// Idle objects that fixed pools hold: what an operator writes down who knows the peak of each endpoint (57
-/// uploads and 54 exports at a time, see [`workload`](crate::demo::workload)) and adds a quarter.
-const FIXED_BODIES: u32 = 96;
-const FIXED_COMPRESSORS: u32 = 72;
-const FIXED_EXPORTS: u32 = 72;
+/// uploads and 54 exports at a time, see [`workload`](crate::demo::workload)), and adds two fifths because every
+/// thread keeps idle objects of its own.
+const FIXED_BODIES: u32 = 112;
+const FIXED_COMPRESSORS: u32 = 80;
+const FIXED_EXPORTS: u32 = 80;
 
 /// Requests in flight may hold this much, whatever the pools do; what comes beyond is shed with 503. It bounds
 /// what a slow client or a slow machine can pile up. The normal load stays below two thirds of it.
