@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 struct Bench {
-    _lock: MutexGuard<'static, ()>,
     registry: Registry,
     body: Pool<Vec<u8>>,
     other: Pool<Vec<u8>>,
     faults: FaultBox,
+    /// Last: fields are dropped in order, and the box disarms what belongs to the process.
+    _lock: MutexGuard<'static, ()>,
 }
 
 fn bench() -> Bench {
@@ -22,7 +23,7 @@ fn bench() -> Bench {
         |name: &str| Pool::builder(name).registry(&registry).build_with(Vec::<u8>::new).expect("a pool");
     let (body, other) = (pool("http.body"), pool("zstd.ctx"));
     let faults = FaultBox::new(&registry, || None);
-    Bench { _lock: lock, registry, body, other, faults }
+    Bench { registry, body, other, faults, _lock: lock }
 }
 
 fn request(pool: Option<&str>, when: &str, seed: u64, ttl: Duration) -> FaultRequest {
@@ -114,7 +115,7 @@ fn an_expiry_does_not_end_what_was_armed_since() {
 
 #[test]
 fn a_box_that_goes_leaves_nothing_armed() {
-    let Bench { _lock, registry, body, other: _other, faults } = bench();
+    let Bench { registry, body, other: _other, faults, _lock } = bench();
     faults.arm(&request(None, "return", 1, LONG)).expect("armed");
     drop(body.get());
     drop(faults);
