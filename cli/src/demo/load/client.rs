@@ -21,9 +21,6 @@ pub(crate) struct Client {
     open: Semaphore,
 }
 
-/// Why no answer came.
-pub(crate) type ClientError = Box<dyn std::error::Error + Send + Sync>;
-
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, idle: Mutex::default(), open: Semaphore::new(CONNECTIONS_MAX) }
@@ -33,7 +30,7 @@ impl Client {
     ///
     /// # Errors
     /// The connection's, or the service's if it ends the answer early.
-    pub(crate) async fn send(&self, path: &str, upload: Paced) -> Result<StatusCode, ClientError> {
+    pub(crate) async fn send(&self, path: &str, upload: Paced) -> anyhow::Result<StatusCode> {
         let _place = self.open.acquire().await?;
         let mut connection = self.connection().await?;
         let method = if upload.is_empty() { "GET" } else { "POST" };
@@ -53,7 +50,7 @@ impl Client {
         Ok(status)
     }
 
-    async fn connection(&self) -> Result<SendRequest<Paced>, ClientError> {
+    async fn connection(&self) -> anyhow::Result<SendRequest<Paced>> {
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match idle {

@@ -118,7 +118,7 @@ async fn send(
             Outcome::Error
         }
         Ok(Err(e)) => {
-            ledger.explain(&format_args!("{path}: {e}"));
+            ledger.explain(&format_args!("{path}: {e:#}"));
             Outcome::Error
         }
     };
