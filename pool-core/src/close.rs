@@ -4,9 +4,9 @@
 //! owner is inside its fast path at this very moment cannot be visited, and nobody waits for it: such a pool
 //! goes on a list that every later close, build and thread exit sweeps (its registry's passes reach it too).
 
-use crate::collect::Keeper;
 use crate::fence;
 use crate::inside::Inside;
+use crate::keeper::Keeper;
 use crate::managed::{Job, Managed};
 use crate::node::NodePtr;
 use crate::recycle::Recycler;

@@ -2,9 +2,9 @@
 //!
 //! [`Inside`] is [`Shared`], which needs no type, and what makes, recycles and drops values.
 //!
-//! Rules for the `unsafe` here and in `guard`, `pool`, `close` and `collect`:
+//! Rules for the `unsafe` here and in `guard`, `pool`, `close` and `keeper`:
 //! **I1** an `Inside` is freed when its reference count falls to zero; counts are held by each node, by the
-//! handles together, and by each [`Keeper`](crate::collect::Keeper). **I2** whoever holds one of these may use
+//! handles together, and by each [`Keeper`](crate::keeper::Keeper). **I2** whoever holds one of these may use
 //! the inside. **I3** a path that gives its node away and then goes on holds a count of its own.
 
 use crate::knobs::Capacity;

@@ -17,19 +17,22 @@
 //! ```
 //!
 //! The layers, from the caller down: [`Pool`] and its guard [`Pooled`] (`pool`, `guard`), what the handles and
-//! objects of one pool share (`inside`, `shared`), the slot of one thread id (`slot`), what threads share (`depot`,
-//! `credit`), one object (`node`). Beside them: passes over many pools ([`Registry`], `collect`), records of
-//! leases (`lease`), and the seam to clock, thread ids, randomness, fences and atomics (`sync`).
+//! objects of one pool share (`inside`, `shared`), the slow halves of get and return (`serve`, `accept`), the slot
+//! of one thread id (`slot`), what threads share (`depot`, `credit`), one object (`node`). Beside them: passes over
+//! many pools ([`Registry`], `drain`), statistics (`sums`), records of leases (`lease`), and the seam to clock,
+//! thread ids, randomness, fences and atomics (`sync`).
 //!
 //! This crate knows neither controllers nor files, HTTP or metrics.
 #![deny(missing_docs)]
 // The fast path is a chain of functions of a few instructions each; one that is not inlined doubles its cost.
 #![allow(clippy::inline_always)]
 
+mod accept;
 mod close;
-mod collect;
 mod credit;
 mod depot;
+mod drain;
+mod entry;
 #[cfg(feature = "failpoints")]
 pub mod fault;
 mod fence;
@@ -37,6 +40,7 @@ mod grant;
 mod guard;
 mod headroom;
 mod inside;
+mod keeper;
 mod knobs;
 mod lease;
 mod managed;
@@ -46,9 +50,11 @@ mod recycle;
 #[cfg(not(ebbpool_loom))]
 mod registry;
 mod retention;
+mod serve;
 mod shared;
 mod slot;
 mod stats;
+mod sums;
 mod sync;
 mod table;
 mod thread_id;

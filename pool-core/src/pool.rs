@@ -1,9 +1,9 @@
 //! The pool: a handle, and how one is built.
 
 use crate::close::close;
-use crate::collect::Keeper;
 use crate::guard::Pooled;
 use crate::inside::{Inside, WEIGHT_MAX};
+use crate::keeper::Keeper;
 use crate::knobs::{Capacity, LeaseLevel};
 use crate::managed::Managed;
 use crate::node::NodePtr;

@@ -1,0 +1,136 @@
+//! The slow half of a return: a place for the object, and credit to hold it there; or the reason to drop it.
+
+use crate::depot::Refused;
+use crate::entry::Entry;
+use crate::node::NodePtr;
+use crate::shared::{Shared, home, signed};
+use crate::slot::Slot;
+use crate::stats::DropReason;
+
+impl Shared {
+    /// Takes an object back that the fast path could not. `verdict` says whether it is fit. Returns the node
+    /// if it is to be destroyed. The caller holds a reference count (I3) and wrote `weight` into the node.
+    pub(crate) fn take_back(
+        &self,
+        node: NodePtr,
+        weight_before: u64,
+        weight: u64,
+        verdict: Result<(), DropReason>,
+    ) -> Option<NodePtr> {
+        if weight != weight_before {
+            self.expect_weight(weight);
+        }
+        let entry = self.enter();
+        let counters = entry.counters();
+        entry.add(&counters.grown_bytes, weight.wrapping_sub(weight_before));
+        match verdict.and_then(|()| self.admit(&entry, node, weight)) {
+            Ok(()) => {
+                entry.add(&counters.kept, 1);
+                None
+            }
+            Err(reason) => {
+                entry.add(&counters.dropped[reason as usize], 1);
+                entry.add(&counters.dropped_bytes, weight);
+                Some(node)
+            }
+        }
+    }
+
+    /// Finds a place for an object, and credit to hold it there.
+    fn admit(&self, entry: &Entry<'_>, node: NodePtr, weight: u64) -> Result<(), DropReason> {
+        let Some(slot) = entry.slot else {
+            return self.admit_to_depot(node, weight);
+        };
+        if slot.len() >= self.credit.magazine(weight) {
+            self.overflow(slot, weight)?;
+        } else if !slot.fits(weight) && !self.raise_credit(slot, weight) {
+            // Nothing is free. Other threads may be in want of what this one has too much of.
+            self.send_half(slot)?;
+            return Err(DropReason::Full);
+        }
+        slot.push(node, weight);
+        Ok(())
+    }
+
+    /// Makes room in a full magazine: half of it goes to the depot on its own credit, and the newcomer needs one.
+    fn overflow(&self, slot: &Slot, weight: u64) -> Result<(), DropReason> {
+        let credit = self.credit.take(1, signed(weight));
+        let sent = self.send_half(slot);
+        if !credit {
+            return Err(DropReason::Full);
+        }
+        if sent.is_err() {
+            self.credit.give(1, signed(weight));
+            return sent;
+        }
+        let (objects, bytes) = slot.credit();
+        slot.set_credit(objects + 1, bytes + weight);
+        Ok(())
+    }
+
+    /// Sends the older half of the magazine to the depot, with its credit.
+    fn send_half(&self, slot: &Slot) -> Result<(), DropReason> {
+        let mut batch = Vec::new();
+        slot.take_oldest(slot.len() / 2, &mut batch);
+        let sent = u32::try_from(batch.len()).unwrap_or(0);
+        let sent_bytes: u64 = batch.iter().map(|n| n.weight()).sum();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let result = self.depot.put(home(), &mut batch);
+        if let Err(refused) = result {
+            for &n in &batch {
+                slot.push(n, n.weight());
+            }
+            return Err(reason(refused));
+        }
+        let (objects, bytes) = slot.credit();
+        slot.set_credit(objects - sent, bytes - sent_bytes);
+        Ok(())
+    }
+
+    /// Gets the slot credit for one more object of `weight`, and with luck for some more after it.
+    fn raise_credit(&self, slot: &Slot, weight: u64) -> bool {
+        let (objects, bytes) = slot.credit();
+        let (len, held) = (u32::try_from(slot.len()).unwrap_or(u32::MAX), slot.bytes());
+        let need_objects = (len + 1).saturating_sub(objects);
+        let need_bytes = (held + weight).saturating_sub(bytes);
+        let (free_objects, free_bytes) = self.credit.free();
+        // A quarter of what is free at most, so that one slot does not take everything.
+        let most = u32::try_from(self.credit.magazine(weight)).unwrap_or(u32::MAX);
+        let room = most.saturating_sub(objects);
+        let ahead = u32::try_from(free_objects / 4).unwrap_or(0).min(AHEAD_MAX);
+        let more_objects = ahead.min(room).max(need_objects);
+        let more_bytes = u64::from(AHEAD_MAX)
+            .saturating_mul(weight)
+            .min(u64::try_from(free_bytes / 4).unwrap_or(0))
+            .max(need_bytes);
+        for (o, b) in [(more_objects, more_bytes), (need_objects, need_bytes)] {
+            if self.credit.take(i64::from(o), signed(b)) {
+                slot.set_credit(objects + o, bytes + b);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn admit_to_depot(&self, node: NodePtr, weight: u64) -> Result<(), DropReason> {
+        if !self.credit.take(1, signed(weight)) {
+            return Err(DropReason::Full);
+        }
+        self.depot.put(home(), &mut vec![node]).map_err(|refused| {
+            self.credit.give(1, signed(weight));
+            reason(refused)
+        })
+    }
+}
+
+/// Credit that a slot takes at once, in objects.
+const AHEAD_MAX: u32 = 16;
+
+fn reason(refused: Refused) -> DropReason {
+    match refused {
+        Refused::Closed => DropReason::Closed,
+        Refused::Contended => DropReason::Contended,
+    }
+}

@@ -1,0 +1,162 @@
+//! Removing from outside the owners: mark and collect, trims, reclaim. What is taken is condemned, and dropped
+//! later, outside every lock.
+
+use crate::fence::{self, Fenced};
+use crate::managed::{Collected, Job, Taken};
+use crate::node::NodePtr;
+use crate::shared::{Shared, signed};
+use crate::slot::{Counters, Slot, attention};
+use crate::stats::DropReason;
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::{PoisonError, try_lock};
+
+impl Shared {
+    pub(crate) fn mark(&self) {
+        let mut drainer = self.drainer.lock().unwrap_or_else(PoisonError::into_inner);
+        drainer.marked = Some(self.mark_slots());
+    }
+
+    /// Drainer lock held.
+    fn mark_slots(&self) -> (u64, usize) {
+        let slots = self.table.with_slots(|slots| {
+            let n = slots.len();
+            slots.for_each(|slot| slot.set(attention::STOP));
+            n
+        });
+        (fence::epoch(), slots)
+    }
+
+    pub(crate) fn collect(&self, fenced: &Fenced, job: Job) -> Collected {
+        let mut drainer = self.drainer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut collected = Collected::default();
+        // Not ours to collect: somebody else did it, or marked again after our fence and will.
+        let ours = |(epoch, _): &(u64, usize)| !fenced.is_complete() || fenced.covers(*epoch);
+        let Some((_, marked)) = drainer.marked.filter(ours) else {
+            collected.busy_slots = self.table.with_slots(|slots| slots.len()) as u64;
+            collected.snapshot = (job == Job::Snapshot).then(|| self.stats());
+            return collected;
+        };
+        match job {
+            Job::Snapshot if fenced.is_complete() => {
+                let (stats, busy) = self.snapshot(marked);
+                collected = Collected { busy_slots: busy, snapshot: Some(stats), ..collected };
+                self.release(marked);
+            }
+            Job::Snapshot => {
+                self.release(marked);
+                collected.snapshot = Some(self.stats());
+                collected.busy_slots = marked as u64;
+            }
+            Job::Reclaim { extra_bytes } => {
+                collected.busy_slots = self.empty_slots(marked, fenced.is_complete());
+                collected.taken = self.condemn(extra_bytes, DropReason::Pressure);
+            }
+        }
+        drainer.marked = None;
+        collected
+    }
+
+    fn release(&self, marked: usize) {
+        self.table.with_slots(|slots| slots.take(marked).for_each(|slot| slot.unset(attention::STOP)));
+    }
+
+    /// Moves what is in magazines to the depot and frees all unused credit; returns how many slots were busy.
+    fn empty_slots(&self, marked: usize, fenced: bool) -> u64 {
+        let mut nodes = Vec::with_capacity(64);
+        let mut busy = 0;
+        let take = |slot: &Slot, nodes: &mut Vec<NodePtr>| {
+            let before = nodes.len();
+            let (objects, bytes) = slot.take_all(nodes);
+            let held: u64 = nodes[before..].iter().map(|n| n.weight()).sum();
+            self.credit.give(
+                i64::from(objects) - signed((nodes.len() - before) as u64),
+                signed(bytes) - signed(held),
+            );
+        };
+        self.table.with_slots(|slots| {
+            for slot in slots.take(marked) {
+                if fenced && slot.visit() {
+                    take(slot, &mut nodes);
+                } else {
+                    busy += 1;
+                }
+                slot.unset(attention::STOP);
+            }
+        });
+        self.depot.put_spread(&nodes);
+        busy
+    }
+
+    /// Condemns what the depot holds above capacity and `extra_bytes` more; everything in a closed pool.
+    /// Drainer lock held.
+    fn condemn(&self, extra_bytes: u64, mut reason: DropReason) -> Taken {
+        let closed = self.closed.load(SeqCst);
+        if closed {
+            reason = DropReason::Closed;
+        }
+        let mut taken = Taken::default();
+        let mut nodes = Vec::new();
+        let extra = std::cell::Cell::new(0_u64);
+        self.depot.take_oldest(
+            || {
+                let (objects, bytes) = self.credit.free();
+                !closed && objects >= 0 && bytes >= 0 && extra.get() >= extra_bytes
+            },
+            |node| {
+                let (objects, bytes) = self.credit.free();
+                if objects >= 0 && bytes >= 0 {
+                    extra.set(extra.get() + node.weight());
+                }
+                self.credit.give(1, signed(node.weight()));
+                nodes.push(node);
+            },
+        );
+        for &node in &nodes {
+            taken += Taken { objects: 1, bytes: node.weight() };
+            self.count_trimmed(node, reason);
+        }
+        let mut condemned = self.condemned.lock().unwrap_or_else(PoisonError::into_inner);
+        self.trimmed.pending_bytes.fetch_add(taken.bytes, Relaxed);
+        condemned.extend(nodes);
+        drop(condemned);
+        taken
+    }
+
+    /// Drainer lock held.
+    pub(crate) fn count_trimmed(&self, node: NodePtr, reason: DropReason) {
+        Counters::add(&self.trimmed.objects[reason as usize], 1);
+        Counters::add(&self.trimmed.bytes, node.weight());
+    }
+
+    pub(crate) fn trim_depot(&self, extra_bytes: u64, reason: DropReason) -> Taken {
+        match try_lock(&self.drainer) {
+            Some(_drainer) => self.condemn(extra_bytes, reason),
+            None => Taken::default(),
+        }
+    }
+
+    /// For a create without headroom: takes idle objects of at least `bytes` if there are that many, from the
+    /// depot and, if that is not enough, from the slots. Gives up when another drainer is at work.
+    pub(crate) fn reclaim(&self, bytes: u64) -> Taken {
+        let Some(mut drainer) = try_lock(&self.drainer) else { return Taken::default() };
+        let mut taken = self.condemn(bytes, DropReason::Pressure);
+        if taken.bytes < bytes && drainer.marked.is_none() {
+            let marked = self.mark_slots();
+            drainer.marked = Some(marked);
+            let fenced = fence::heavy();
+            self.empty_slots(marked.1, fenced.is_complete());
+            drainer.marked = None;
+            taken += self.condemn(bytes - taken.bytes, DropReason::Pressure);
+        }
+        taken
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        // With the drainer lock, or a drainer may have in its hands what is counted nowhere.
+        let Some(_drainer) = self.closed.load(SeqCst).then(|| try_lock(&self.drainer)).flatten() else {
+            return false;
+        };
+        let stats = self.stats();
+        stats.idle_objects + stats.lent_objects + stats.condemned_objects == 0
+    }
+}

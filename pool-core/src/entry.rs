@@ -1,0 +1,73 @@
+//! An operation on a pool: inside this thread's slot, or counted among those outside any.
+
+use crate::shared::Shared;
+use crate::slot::{Counters, Slot, attention};
+use crate::sync::atomic::{
+    AtomicU64,
+    Ordering::{Release, SeqCst},
+};
+use crate::sync::chance;
+use crate::thread_id;
+
+/// An owner inside its slot, or an operation outside any; ends when it is dropped.
+pub(crate) struct Entry<'a> {
+    shared: &'a Shared,
+    pub(crate) slot: Option<&'a Slot>,
+}
+
+impl Entry<'_> {
+    pub(crate) fn counters(&self) -> &Counters {
+        self.slot.map_or(&self.shared.outside.counters, |slot| &slot.counters)
+    }
+
+    pub(crate) fn add(&self, counter: &AtomicU64, n: u64) {
+        match self.slot {
+            Some(_) => Counters::add(counter, n),
+            None => {
+                // Pairs with the acquire in `Totals::add`: who reads this sum knows that the operation has begun.
+                counter.fetch_add(n, Release);
+            }
+        }
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        match self.slot {
+            Some(slot) => slot.leave(),
+            None => {
+                self.shared.outside.ended.fetch_add(1, SeqCst);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Goes inside this thread's slot, or counts itself among those outside.
+    pub(crate) fn enter(&self) -> Entry<'_> {
+        let slot = self.own_slot().filter(|slot| slot.enter());
+        if slot.is_none() {
+            self.outside.begun.fetch_add(1, SeqCst);
+        }
+        Entry { shared: self, slot }
+    }
+
+    fn own_slot(&self) -> Option<&Slot> {
+        let id = thread_id::assign()?;
+        if let Some(slot) = self.table.find(id) {
+            return Some(slot);
+        }
+        self.table.get_or_insert(id, || {
+            // Under the table's lock, so a slot is either made after this was set or found by who sets it.
+            let mut bits = 0;
+            if self.closed.load(SeqCst) {
+                bits |= attention::CLOSED;
+            }
+            #[cfg(feature = "failpoints")]
+            if self.faults.load(SeqCst) {
+                bits |= attention::FAULTS;
+            }
+            Slot::new(bits, chance::seed())
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! A pool as its registry holds it: [`Keeper`] keeps the memory, but is no handle.
+
+use crate::close::destroy_all;
+use crate::fence::Fenced;
+use crate::inside::Inside;
+use crate::knobs::{Author, Capacity, Knob, LeaseLevel};
+use crate::managed::{Collected, Job, Managed, Taken};
+use crate::recycle::Recycler;
+use crate::shared::Shared;
+use crate::stats::{DropReason, PoolStats, Suspect};
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::{PoisonError, clock};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+/// A pool without a handle: keeps its memory and does what a registry asks.
+pub(crate) struct Keeper<T, R: Recycler<T>>(NonNull<Inside<T, R>>);
+
+// SAFETY: as for `Pool`; a pool of values that are not `Send` cannot be built.
+unsafe impl<T, R: Recycler<T>> Send for Keeper<T, R> {}
+// SAFETY: as above.
+unsafe impl<T, R: Recycler<T>> Sync for Keeper<T, R> {}
+
+impl<T, R: Recycler<T>> Keeper<T, R> {
+    /// # Safety
+    /// I2.
+    pub(crate) unsafe fn new(inside: NonNull<Inside<T, R>>) -> Self {
+        // SAFETY: I2; the new count is this keeper's.
+        unsafe { Inside::acquire(inside) };
+        Self(inside)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        // SAFETY: I2.
+        unsafe { &self.0.as_ref().shared }
+    }
+
+    /// Lets the registry forget a pool that has finished.
+    pub(crate) fn forgotten(self) {
+        #[cfg(not(ebbpool_loom))]
+        if let Some(registry) = self.shared().registry() {
+            registry.forget_finished();
+        }
+        drop(self);
+    }
+}
+
+impl<T, R: Recycler<T>> Drop for Keeper<T, R> {
+    fn drop(&mut self) {
+        // SAFETY: this keeper's count.
+        unsafe { Inside::release(self.0) };
+    }
+}
+
+impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
+    fn name(&self) -> &str {
+        &self.shared().name
+    }
+
+    fn stats(&self) -> PoolStats {
+        self.shared().stats()
+    }
+
+    fn capacity(&self) -> Knob<Capacity> {
+        self.shared().capacity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_capacity(&self, capacity: Capacity, author: Author, reason: &str) -> u64 {
+        self.shared().set_capacity(capacity, author, reason)
+    }
+
+    fn lease_level(&self) -> LeaseLevel {
+        self.shared().lease_level()
+    }
+
+    fn set_lease_level(&self, level: LeaseLevel) {
+        self.shared().set_lease_level(level);
+    }
+
+    fn suspects(&self, older_than: Duration) -> Vec<Suspect> {
+        self.shared().leases.suspects(older_than)
+    }
+
+    fn trim_depot(&self, extra_bytes: u64, reason: DropReason) -> Taken {
+        self.shared().trim_depot(extra_bytes, reason)
+    }
+
+    fn reclaim(&self, bytes: u64) -> Taken {
+        self.shared().reclaim(bytes)
+    }
+
+    fn mark(&self) {
+        self.shared().mark();
+    }
+
+    fn collect(&self, fenced: &Fenced, job: Job) -> Collected {
+        self.shared().collect(fenced, job)
+    }
+
+    fn drop_condemned(&self, budget: Duration) -> bool {
+        let shared = self.shared();
+        let until = clock::now().checked_add(budget);
+        loop {
+            let mut condemned = shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(node) = condemned.pop_front() else { return true };
+            let last = condemned.is_empty();
+            shared.trimmed.pending_bytes.fetch_sub(node.weight(), Relaxed);
+            drop(condemned);
+            // A panicking drop must not end the pass that drops other pools' objects; the value is gone.
+            // SAFETY: N1: popped above, made by this inside.
+            let _panic = unsafe { destroy_all(self.0, vec![node]) };
+            if last || until.is_some_and(|until| clock::now() >= until) {
+                return last;
+            }
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.shared().is_finished()
+    }
+
+    #[cfg(feature = "failpoints")]
+    fn set_faults_armed(&self, armed: bool) {
+        self.shared().set_faults_armed(armed);
+    }
+}

@@ -1,0 +1,148 @@
+//! Statistics: per-slot counters and levels put together, racing or of one moment.
+
+use crate::shared::{Shared, signed};
+use crate::slot::Counters;
+use crate::stats::{DropReason, Gets, PoolStats};
+use crate::sync::PoisonError;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+
+impl Shared {
+    /// Racing statistics.
+    pub(crate) fn stats(&self) -> PoolStats {
+        let mut total = Totals::default();
+        let (idle, slots) = self.table.with_slots(|slots| {
+            let n = slots.len() as u64;
+            let mut idle = (0, 0);
+            for slot in slots {
+                idle = (idle.0 + slot.len() as u64, idle.1 + slot.bytes());
+                total.add(&slot.counters);
+            }
+            (idle, n)
+        });
+        total.add(&self.outside.counters);
+        self.sum(&total, idle, self.depot.level(), slots)
+    }
+
+    /// Puts counters and levels together that the caller has read.
+    fn sum(&self, total: &Totals, in_slots: (u64, u64), in_depot: (u64, u64), slots: u64) -> PoolStats {
+        let capacity = self.capacity.lock().unwrap_or_else(PoisonError::into_inner).value;
+        let (recorded, missed) = self.leases.counts();
+        let returned: u64 = total.kept + total.dropped.iter().sum::<u64>();
+        let mut dropped = total.dropped;
+        for (sum, trimmed) in dropped.iter_mut().zip(&self.trimmed.objects) {
+            *sum += trimmed.load(Relaxed);
+        }
+        let idle_objects = in_slots.0 + in_depot.0;
+        let idle_bytes = in_slots.1 + in_depot.1;
+        let known = total
+            .created_bytes
+            .wrapping_add(total.grown_bytes)
+            .wrapping_sub(total.dropped_bytes)
+            .wrapping_sub(self.trimmed.bytes.load(Relaxed));
+        let lent_bytes = known.wrapping_sub(idle_bytes);
+        let lent_objects = total.gets.saturating_sub(returned);
+        let balance = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        PoolStats {
+            name: self.name.to_string(),
+            consistent: false,
+            gets: Gets {
+                hit: total.gets.saturating_sub(total.refilled + total.created),
+                refill: total.refilled,
+                created: total.created,
+            },
+            returns_kept: total.kept,
+            returns_dropped: total.dropped,
+            created: total.created,
+            dropped,
+            idle_objects,
+            idle_bytes,
+            depot_objects: in_depot.0,
+            lent_objects,
+            // A racing read may see an object in two levels at once; it then has fewer bytes than none.
+            lent_bytes: if signed(lent_bytes) > i64::MAX / 4 { 0 } else { lent_bytes },
+            condemned_objects: self.condemned.lock().unwrap_or_else(PoisonError::into_inner).len() as u64,
+            condemned_bytes: self.trimmed.pending_bytes.load(Relaxed),
+            capacity_objects: u64::from(capacity.objects_max()),
+            capacity_bytes: capacity.bytes_max(),
+            expected_weight: self.expected_weight(),
+            slots,
+            imbalance: balance(total.created)
+                - balance(dropped.iter().sum())
+                - balance(idle_objects)
+                - (balance(total.gets) - balance(returned)),
+            duplicates: 0,
+            leases_recorded: recorded,
+            leases_missed: missed,
+        }
+    }
+
+    /// Statistics of one moment: the first `marked` slots are stopped, the drainer lock is held. Consistent if
+    /// every slot could be visited and nobody was outside meanwhile.
+    pub(crate) fn snapshot(&self, marked: usize) -> (PoolStats, u64) {
+        let mut idle = Vec::new();
+        let begun = self.outside.begun.load(SeqCst);
+        let quiet = self.outside.ended.load(SeqCst) == begun;
+        let (mut stats, busy, slots) = self.depot.while_locked(|in_depot| {
+            let mut busy = 0;
+            let mut bytes = 0;
+            let mut total = Totals::default();
+            let slots = self.table.with_slots(|slots| {
+                let n = slots.len();
+                for slot in slots.take(marked) {
+                    if slot.visit() {
+                        slot.peek_all(&mut idle);
+                        bytes += slot.bytes();
+                    } else {
+                        busy += 1;
+                    }
+                    total.add(&slot.counters);
+                }
+                n
+            });
+            total.add(&self.outside.counters);
+            let in_slots = (idle.len() as u64, bytes);
+            idle.extend(in_depot);
+            let depot_objects = idle.len() as u64 - in_slots.0;
+            let depot_bytes = idle[idle.len() - usize::try_from(depot_objects).unwrap_or(0)..]
+                .iter()
+                .map(|n| n.weight())
+                .sum();
+            (self.sum(&total, in_slots, (depot_objects, depot_bytes), slots as u64), busy, slots)
+        });
+        stats.consistent = busy == 0 && quiet && slots == marked && self.outside.begun.load(SeqCst) == begun;
+        let found = idle.len();
+        idle.sort_unstable();
+        idle.dedup();
+        stats.duplicates = (found - idle.len()) as u64;
+        (stats, busy)
+    }
+}
+
+#[derive(Default)]
+struct Totals {
+    gets: u64,
+    kept: u64,
+    refilled: u64,
+    created: u64,
+    created_bytes: u64,
+    grown_bytes: u64,
+    dropped: [u64; DropReason::ALL.len()],
+    dropped_bytes: u64,
+}
+
+impl Totals {
+    fn add(&mut self, c: &Counters) {
+        // Returns before gets: a racing sum may then count a lease as lent that has ended, never the reverse.
+        // Acquire pairs with the release of operations outside (see `Entry::add`).
+        self.kept = self.kept.wrapping_add(c.kept.load(Acquire));
+        for (sum, n) in self.dropped.iter_mut().zip(&c.dropped) {
+            *sum += n.load(Acquire);
+        }
+        self.dropped_bytes = self.dropped_bytes.wrapping_add(c.dropped_bytes.load(Acquire));
+        self.created = self.created.wrapping_add(c.created.load(Acquire));
+        self.created_bytes = self.created_bytes.wrapping_add(c.created_bytes.load(Acquire));
+        self.grown_bytes = self.grown_bytes.wrapping_add(c.grown_bytes.load(Acquire));
+        self.refilled = self.refilled.wrapping_add(c.refilled.load(Acquire));
+        self.gets = self.gets.wrapping_add(c.gets.load(Acquire));
+    }
+}
