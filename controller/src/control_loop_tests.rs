@@ -2,7 +2,7 @@ use super::*;
 use crate::decide::{Inputs, LeaseWish, Plan, Policy, PoolPlan, Reason, State};
 use crate::fake::FakePool;
 use crate::sense::{LimitSource, MemorySensor};
-use pool_core::{LeaseLevel, Managed, Registry, Suspect};
+use pool_core::{Change, LeaseLevel, Managed, Registry, Suspect};
 use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -77,7 +77,7 @@ impl Rig {
 #[test]
 fn one_tick_reads_the_group_decides_and_writes_the_knobs() {
     let mut rig = Rig::new(Mode::Enforce, None);
-    rig.pool.set(|stats| (stats.idle_bytes, stats.idle_objects) = (30 * MIB, 30));
+    rig.pool.set_stats(|stats| (stats.idle_bytes, stats.idle_objects) = (30 * MIB, 30));
     let status = rig.tick();
     let memory = &status.memory;
     assert_eq!((memory.source, memory.limit_kind), ("cgroup-v2", "real"));
@@ -94,7 +94,7 @@ fn one_tick_reads_the_group_decides_and_writes_the_knobs() {
 #[test]
 fn usage_near_the_limit_trims_and_the_reason_is_told() {
     let mut rig = Rig::new(Mode::Enforce, None);
-    rig.pool.set(|s| (s.idle_bytes, s.idle_objects, s.depot_objects) = (60 * MIB, 60, 60));
+    rig.pool.set_stats(|s| (s.idle_bytes, s.idle_objects, s.depot_objects) = (60 * MIB, 60, 60));
     rig.tick();
     rig.tree.usage(190 * MIB);
     rig.tick();
@@ -109,7 +109,7 @@ fn usage_near_the_limit_trims_and_the_reason_is_told() {
 #[test]
 fn observing_decides_the_same_and_touches_nothing() {
     let mut rig = Rig::new(Mode::Observe, None);
-    rig.pool.set(|s| (s.idle_bytes, s.idle_objects, s.depot_objects) = (60 * MIB, 60, 60));
+    rig.pool.set_stats(|s| (s.idle_bytes, s.idle_objects, s.depot_objects) = (60 * MIB, 60, 60));
     rig.tree.usage(190 * MIB);
     let status = rig.tick();
     assert_eq!((status.memory.budget_bytes, status.memory.decisions_total), (Some(30 * MIB), 1));
@@ -120,7 +120,7 @@ fn observing_decides_the_same_and_touches_nothing() {
 #[test]
 fn work_is_refused_when_the_grant_is_overdrawn_and_admitted_when_it_is_not() {
     let mut rig = Rig::new(Mode::Enforce, None);
-    rig.pool.set(|stats| stats.lent_bytes = 80 * MIB);
+    rig.pool.set_stats(|stats| stats.lent_bytes = 80 * MIB);
     rig.tick();
     let admission = crate::Admission::of(rig.controller.shared());
     assert!(admission.admits());
@@ -271,10 +271,10 @@ fn a_wish_for_leases_is_carried_out() {
         }
     }
     let mut rig = Rig::new(Mode::Enforce, Some(Box::new(Wish)));
-    rig.pool.set_lease_level(LeaseLevel::DEFAULT);
+    rig.pool.set_lease_level(LeaseLevel::DEFAULT, Change::policy("test"));
     // 12 leases a second are lost of 400.
     for tick in 0..200_u64 {
-        rig.pool.set(|stats| (stats.lent_objects, stats.gets.hit) = (30 + tick * 3, tick * 100));
+        rig.pool.set_stats(|stats| (stats.lent_objects, stats.gets.hit) = (30 + tick * 3, tick * 100));
         rig.tick();
     }
     assert_eq!(rig.pool.lease_level(), LeaseLevel::All);

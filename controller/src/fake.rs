@@ -1,8 +1,8 @@
 //! A pool for tests: figures as set, knobs and trims that work.
 
 use pool_core::{
-    Author, Capacity, Collected, DropReason, Fenced, Job, Knob, LeaseLevel, Managed, PoolStats, Suspect,
-    Taken,
+    Applied, Author, Capacity, Change, Collected, DropReason, Fenced, Job, KnobKind, KnobSet, Knobs, Managed,
+    PoolStats, Setting, Suspect, Taken,
 };
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,8 +15,9 @@ pub(crate) struct FakePool {
 
 struct Inner {
     stats: PoolStats,
-    capacity: Knob<Capacity>,
-    level: LeaseLevel,
+    knobs: KnobSet,
+    /// Of the capacity: settings so far.
+    written: u64,
     passes: u32,
     drop_time: Duration,
     longest_slice: Duration,
@@ -28,12 +29,11 @@ impl FakePool {
 
     pub(crate) fn new(name: &str) -> Arc<Self> {
         let value = Capacity::new(Self::OBJECTS_MAX, 64 << 20).expect("in range");
-        let capacity = Knob { value, generation: 0, author: Author::Policy, reason: "as built".into() };
         let stats = PoolStats { name: name.into(), ..PoolStats::default() };
         let inner = Inner {
             stats,
-            capacity,
-            level: LeaseLevel::DEFAULT,
+            knobs: KnobSet::new(value),
+            written: 0,
             passes: 0,
             drop_time: Duration::ZERO,
             longest_slice: Duration::ZERO,
@@ -46,7 +46,7 @@ impl FakePool {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set(&self, change: impl FnOnce(&mut PoolStats)) {
+    pub(crate) fn set_stats(&self, change: impl FnOnce(&mut PoolStats)) {
         change(&mut self.inner().stats);
     }
 
@@ -60,10 +60,10 @@ impl FakePool {
 
     /// Waits until the capacity has been written this often.
     pub(crate) fn wait_for_generation(&self, generation: u64) {
-        let early = |inner: &mut Inner| inner.capacity.generation < generation;
+        let early = |inner: &mut Inner| inner.written < generation;
         let waited = self.written.wait_timeout_while(self.inner(), Duration::from_secs(20), early);
         let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        assert!(inner.capacity.generation >= generation, "nothing was written");
+        assert!(inner.written >= generation, "nothing was written");
     }
 
     pub(crate) fn passes(&self) -> u32 {
@@ -79,9 +79,10 @@ impl FakePool {
 impl Inner {
     /// Condemns what is above capacity among `objects` equal idle objects.
     fn condemn(&mut self, objects: u64) -> Taken {
+        let capacity = self.knobs.read(Instant::now()).capacity.value;
         let stats = &mut self.stats;
         let weight = stats.idle_bytes.checked_div(stats.idle_objects).unwrap_or(0);
-        let over = stats.idle_bytes.saturating_sub(self.capacity.value.bytes_max());
+        let over = stats.idle_bytes.saturating_sub(capacity.bytes_max());
         let taken = over.checked_div(weight).unwrap_or(0).min(objects).min(stats.idle_objects);
         stats.idle_objects -= taken;
         stats.depot_objects -= taken.min(stats.depot_objects);
@@ -98,8 +99,8 @@ impl Managed for FakePool {
     }
 
     fn stats(&self) -> PoolStats {
-        let inner = self.inner();
-        let capacity = inner.capacity.value;
+        let mut inner = self.inner();
+        let capacity = inner.knobs.read(Instant::now()).capacity.value;
         PoolStats {
             capacity_bytes: capacity.bytes_max(),
             capacity_objects: u64::from(capacity.objects_max()),
@@ -107,24 +108,19 @@ impl Managed for FakePool {
         }
     }
 
-    fn capacity(&self) -> Knob<Capacity> {
-        self.inner().capacity.clone()
+    fn knobs(&self) -> Knobs {
+        self.inner().knobs.read(Instant::now())
     }
 
-    fn set_capacity(&self, value: Capacity, author: Author, reason: &str) -> u64 {
+    fn set(&self, setting: Setting, change: Change) -> Applied {
         let mut inner = self.inner();
-        let generation = inner.capacity.generation + 1;
-        inner.capacity = Knob { value, generation, author, reason: reason.into() };
+        inner.written += u64::from(matches!(setting, Setting::Capacity(_)));
         self.written.notify_all();
-        generation
+        inner.knobs.set(setting, change, Instant::now())
     }
 
-    fn lease_level(&self) -> LeaseLevel {
-        self.inner().level
-    }
-
-    fn set_lease_level(&self, level: LeaseLevel) {
-        self.inner().level = level;
+    fn withdraw(&self, knob: KnobKind, author: Author) -> bool {
+        self.inner().knobs.withdraw(knob, author)
     }
 
     fn suspects(&self, _older_than: Duration) -> Vec<Suspect> {
@@ -142,7 +138,7 @@ impl Managed for FakePool {
     fn collect(&self, _fenced: &Fenced, job: Job) -> Collected {
         let mut inner = self.inner();
         match job {
-            Job::Reclaim { .. } => {
+            Job::Reclaim { .. } | Job::Cycle { .. } => {
                 inner.passes += 1;
                 let taken = inner.condemn(u64::MAX);
                 Collected { taken, ..Collected::default() }

@@ -202,8 +202,7 @@ fn collect_controller(samples: &mut Samples, handle: &Handle, status: &Status) {
 fn collect_pool(samples: &mut Samples, pool: &dyn Managed, lost: u64, suspects: u64) {
     let stats: PoolStats = pool.stats();
     let name = pool.name();
-    let gets = [("hit", stats.gets.hit), ("refill", stats.gets.refill), ("created", stats.gets.created)];
-    for (outcome, count) in gets {
+    for (outcome, count) in stats.gets.by_outcome() {
         samples.add("ebbpool_gets_total", &[name, outcome], count as f64);
     }
     samples.add("ebbpool_returns_total", &[name, "kept"], stats.returns_kept as f64);

@@ -4,7 +4,7 @@ use crate::act::{Done, Knobs, is_pinned};
 use crate::decide::{Inputs, PoolInputs};
 use crate::heap::Heap;
 use crate::sense::{LimitSource, MemorySample, MemorySensor};
-use pool_core::{Capacity, Knob, Managed, PoolStats, Registry};
+use pool_core::{Managed, PoolStats, Registry};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct Seen {
 /// One pool at that moment.
 pub(crate) struct SeenPool {
     pub(crate) stats: PoolStats,
-    pub(crate) capacity: Knob<Capacity>,
+    pub(crate) knobs: pool_core::Knobs,
     pub(crate) suspect_sites: u64,
 }
 
@@ -61,13 +61,13 @@ impl Senses {
         let heap_free_bytes = self.heap.free_bytes(at);
         let managed = registry.pools();
         let memory = self.memory.sample();
-        let figures: Vec<_> = managed.iter().map(|pool| (pool.stats(), pool.capacity())).collect();
+        let figures: Vec<_> = managed.iter().map(|pool| (pool.stats(), pool.knobs())).collect();
         let grant_left_bytes = registry.grant().left();
         self.look_for_suspects(at, &managed);
         let sites = |name: &str| self.suspect_sites.get(name).copied().unwrap_or(0);
-        let pools = figures.into_iter().map(|(stats, capacity)| {
+        let pools = figures.into_iter().map(|(stats, knobs)| {
             let suspect_sites = sites(&stats.name);
-            SeenPool { stats, capacity, suspect_sites }
+            SeenPool { stats, knobs, suspect_sites }
         });
         Seen { memory, heap_free_bytes, grant_left_bytes, pools: pools.collect(), managed }
     }
@@ -102,9 +102,9 @@ impl Seen {
             lent_bytes: pool.stats.lent_bytes,
             gets_total: pool.stats.gets.total(),
             expected_weight_bytes: pool.stats.expected_weight,
-            capacity_bytes: knobs.capacity_bytes(&pool.stats.name, &pool.capacity),
+            capacity_bytes: knobs.capacity_bytes(&pool.stats.name, &pool.knobs.capacity),
             capacity_objects: pool.stats.capacity_objects,
-            pinned: is_pinned(&pool.capacity),
+            pinned: is_pinned(&pool.knobs),
             suspect_sites: pool.suspect_sites,
         };
         Inputs {

@@ -2,7 +2,7 @@
 
 use pool_controller::decide::{Fixed, State};
 use pool_controller::{Controller, LimitSource, Mode, Status};
-use pool_core::{Author, ByClosure, Capacity, Job, Knob, Pool, Registry};
+use pool_core::{ByClosure, Capacity, Change, Job, Knob, Pool, Registry};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -128,7 +128,7 @@ fn what_a_person_has_set_stays() {
     let registry = Registry::new();
     let pool = pool(&registry, "http.body", 4);
     let by_hand = Capacity::new(100, 3 * MIB).expect("in range");
-    registry.pools()[0].set_capacity(by_hand, Author::Person, "by hand");
+    registry.pools()[0].set_capacity(by_hand, Change::operator("by hand"));
     let mut control = Loop::new(&registry, Mode::Enforce, rss_bytes(&registry));
     for _ in 0..4 {
         control.tick();

@@ -40,6 +40,7 @@ pub(crate) unsafe fn close<T: 'static, R: Recycler<T>>(inside: NonNull<Inside<T,
     {
         let drainer = shared.drainer.lock().unwrap_or_else(PoisonError::into_inner);
         shared.depot.close(&mut nodes);
+        shared.victim.take_oldest(|_| false, |node| nodes.push(node));
         shared.table.with_slots(|slots| {
             for slot in slots {
                 // S2, with CLOSED for the mark: it was set before the fence and is never cleared.

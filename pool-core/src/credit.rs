@@ -62,6 +62,12 @@ impl Credit {
         usize::try_from(objects).unwrap_or(0).clamp(1, MAGAZINE)
     }
 
+    /// The whole capacity, objects and bytes.
+    pub(crate) fn capacity(&self) -> (u64, u64) {
+        let whole = |n: &AtomicI64| u64::try_from(n.load(Relaxed)).unwrap_or(0);
+        (whole(&self.objects_max), whole(&self.bytes_max))
+    }
+
     /// Free objects and bytes; negative after a cut.
     pub(crate) fn free(&self) -> (i64, i64) {
         (self.objects.load(Relaxed), self.bytes.load(Relaxed))

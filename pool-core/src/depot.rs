@@ -5,6 +5,7 @@
 //! first and the oldest taken first by trims, so what the load does not need grows cold at one end.
 //! It knows neither capacity nor slots: who puts an object here has credit for it.
 
+use crate::knobs::Ratio;
 use crate::node::NodePtr;
 use crate::sync::{Mutex, MutexGuard, PoisonError, STRIPES, try_lock};
 use std::collections::VecDeque;
@@ -16,10 +17,13 @@ pub(crate) struct Depot {
 #[repr(align(64))]
 struct Stripe(Mutex<Content>);
 
+#[derive(Default)]
 struct Content {
     /// Oldest in front.
     nodes: VecDeque<NodePtr>,
     bytes: u64,
+    /// The fewest objects since the last cycle: as many at the front were surplus all the time.
+    low: usize,
     closed: bool,
 }
 
@@ -32,7 +36,7 @@ pub(crate) enum Refused {
 
 impl Depot {
     pub(crate) fn new() -> Self {
-        let stripe = || Stripe(Mutex::new(Content { nodes: VecDeque::new(), bytes: 0, closed: false }));
+        let stripe = || Stripe(Mutex::new(Content::default()));
         Self { stripes: std::array::from_fn(|_| stripe()) }
     }
 
@@ -44,6 +48,7 @@ impl Depot {
             into.extend(content.nodes.drain(rest..));
             if !into.is_empty() {
                 content.bytes -= weight(into);
+                content.low = content.low.min(content.nodes.len());
                 return;
             }
         }
@@ -91,6 +96,7 @@ impl Depot {
                     Some(node) => {
                         emptied = 0;
                         content.bytes -= node.weight();
+                        content.low = content.low.saturating_sub(1);
                         each(node);
                     }
                     None => break,
@@ -106,12 +112,25 @@ impl Depot {
         }
     }
 
+    /// Takes this share of the objects that nobody needed since the last call, coldest first.
+    pub(crate) fn take_surplus(&self, share: Ratio, into: &mut Vec<NodePtr>) {
+        for stripe in &self.stripes {
+            let mut content = stripe.lock();
+            let before = into.len();
+            let surplus = share.of(content.low);
+            into.extend(content.nodes.drain(..surplus));
+            content.bytes -= weight(&into[before..]);
+            content.low = content.nodes.len();
+        }
+    }
+
     /// Refuses everything from now on; takes what there is.
     pub(crate) fn close(&self, into: &mut Vec<NodePtr>) {
         for stripe in &self.stripes {
             let mut content = stripe.lock();
             content.closed = true;
             content.bytes = 0;
+            content.low = 0;
             into.extend(content.nodes.drain(..));
         }
     }

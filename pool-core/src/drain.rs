@@ -9,6 +9,7 @@ use crate::slot::{Counters, Slot, attention};
 use crate::stats::DropReason;
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::sync::{PoisonError, try_lock};
+use std::cell::Cell;
 
 impl Shared {
     pub(crate) fn mark(&self) {
@@ -51,6 +52,12 @@ impl Shared {
                 collected.busy_slots = self.empty_slots(marked, fenced.is_complete());
                 collected.taken = self.condemn(extra_bytes, DropReason::Pressure);
             }
+            Job::Cycle { now } => {
+                let report = self.cycle(marked, fenced.is_complete(), now);
+                collected.busy_slots = report.busy_slots;
+                collected.taken = report.taken();
+                collected.cycle = Some(report);
+            }
         }
         drainer.marked = None;
         collected
@@ -60,66 +67,59 @@ impl Shared {
         self.table.with_slots(|slots| slots.take(marked).for_each(|slot| slot.unset(attention::STOP)));
     }
 
-    /// Moves what is in magazines to the depot and frees all unused credit; returns how many slots were busy.
-    fn empty_slots(&self, marked: usize, fenced: bool) -> u64 {
-        let mut nodes = Vec::with_capacity(64);
-        let mut busy = 0;
-        let take = |slot: &Slot, nodes: &mut Vec<NodePtr>| {
-            let before = nodes.len();
-            let (objects, bytes) = slot.take_all(nodes);
-            let held: u64 = nodes[before..].iter().map(|n| n.weight()).sum();
-            self.credit.give(
-                i64::from(objects) - signed((nodes.len() - before) as u64),
-                signed(bytes) - signed(held),
-            );
-        };
+    /// Visits the first `marked` slots and lets them go; returns how many were busy. Nothing is visited unless
+    /// `fenced`.
+    pub(crate) fn visit_slots(&self, marked: usize, fenced: bool, mut each: impl FnMut(&Slot)) -> u64 {
         self.table.with_slots(|slots| {
+            let mut busy = 0;
             for slot in slots.take(marked) {
                 if fenced && slot.visit() {
-                    take(slot, &mut nodes);
+                    each(slot);
                 } else {
                     busy += 1;
                 }
                 slot.unset(attention::STOP);
             }
+            busy
+        })
+    }
+
+    /// Moves what is in magazines to the depot and frees all unused credit; returns how many slots were busy.
+    fn empty_slots(&self, marked: usize, fenced: bool) -> u64 {
+        let mut nodes = Vec::with_capacity(64);
+        let busy = self.visit_slots(marked, fenced, |slot| {
+            let before = nodes.len();
+            let (objects, bytes) = slot.take_all(&mut nodes);
+            let held: u64 = nodes[before..].iter().map(|n| n.weight()).sum();
+            self.credit.give(
+                i64::from(objects) - signed((nodes.len() - before) as u64),
+                signed(bytes) - signed(held),
+            );
         });
         self.depot.put_spread(&nodes);
         busy
     }
 
-    /// Condemns what the depot holds above capacity and `extra_bytes` more; everything in a closed pool.
-    /// Drainer lock held.
-    fn condemn(&self, extra_bytes: u64, mut reason: DropReason) -> Taken {
-        let closed = self.closed.load(SeqCst);
-        if closed {
-            reason = DropReason::Closed;
-        }
-        let mut taken = Taken::default();
-        let mut nodes = Vec::new();
-        let extra = std::cell::Cell::new(0_u64);
-        self.depot.take_oldest(
-            || {
-                let (objects, bytes) = self.credit.free();
-                !closed && objects >= 0 && bytes >= 0 && extra.get() >= extra_bytes
-            },
-            |node| {
-                let (objects, bytes) = self.credit.free();
-                if objects >= 0 && bytes >= 0 {
-                    extra.set(extra.get() + node.weight());
-                }
-                self.credit.give(1, signed(node.weight()));
-                nodes.push(node);
-            },
-        );
-        for &node in &nodes {
-            taken += Taken { objects: 1, bytes: node.weight() };
-            self.count_trimmed(node, reason);
-        }
-        let mut condemned = self.condemned.lock().unwrap_or_else(PoisonError::into_inner);
-        self.trimmed.pending_bytes.fetch_add(taken.bytes, Relaxed);
-        condemned.extend(nodes);
-        drop(condemned);
-        taken
+    /// Condemns what is above capacity and `extra_bytes` more, coldest first: the victim, then the depot;
+    /// everything in a closed pool. Drainer lock held.
+    pub(crate) fn condemn(&self, extra_bytes: u64, reason: DropReason) -> Taken {
+        let closed = self.is_closed();
+        let mut condemned = Condemned::new(self, if closed { DropReason::Closed } else { reason });
+        let extra = Cell::new(0_u64);
+        let above = || {
+            let (objects, bytes) = self.credit.free();
+            objects < 0 || bytes < 0
+        };
+        let enough = || !closed && !above() && extra.get() >= extra_bytes;
+        let mut take = |node: NodePtr| {
+            if !above() {
+                extra.set(extra.get() + node.weight());
+            }
+            condemned.push(node);
+        };
+        self.victim.take_oldest(|_| enough(), &mut take);
+        self.depot.take_oldest(enough, &mut take);
+        condemned.finish()
     }
 
     /// Drainer lock held.
@@ -158,5 +158,34 @@ impl Shared {
         };
         let stats = self.stats();
         stats.idle_objects + stats.lent_objects + stats.condemned_objects == 0
+    }
+}
+
+/// Idle objects on their way to being dropped: their credit is free at once, their memory when they are dropped.
+pub(crate) struct Condemned<'a> {
+    shared: &'a Shared,
+    reason: DropReason,
+    nodes: Vec<NodePtr>,
+    taken: Taken,
+}
+
+impl<'a> Condemned<'a> {
+    /// Drainer lock held, until [`finish`](Self::finish).
+    pub(crate) fn new(shared: &'a Shared, reason: DropReason) -> Self {
+        Self { shared, reason, nodes: Vec::new(), taken: Taken::default() }
+    }
+
+    pub(crate) fn push(&mut self, node: NodePtr) {
+        self.shared.credit.give(1, signed(node.weight()));
+        self.shared.count_trimmed(node, self.reason);
+        self.taken += Taken { objects: 1, bytes: node.weight() };
+        self.nodes.push(node);
+    }
+
+    pub(crate) fn finish(self) -> Taken {
+        let mut condemned = self.shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.trimmed.pending_bytes.fetch_add(self.taken.bytes, Relaxed);
+        condemned.extend(self.nodes);
+        self.taken
     }
 }

@@ -1,6 +1,6 @@
 //! An operation on a pool: inside this thread's slot, or counted among those outside any.
 
-use crate::shared::Shared;
+use crate::shared::{Shared, signed};
 use crate::slot::{Counters, Slot, attention};
 use crate::sync::atomic::{
     AtomicU64,
@@ -46,8 +46,16 @@ impl Shared {
     /// Goes inside this thread's slot, or counts itself among those outside.
     pub(crate) fn enter(&self) -> Entry<'_> {
         let slot = self.own_slot().filter(|slot| slot.enter());
-        if slot.is_none() {
-            self.outside.begun.fetch_add(1, SeqCst);
+        match slot {
+            Some(slot) => {
+                let (objects, bytes) = slot.give_up_unused();
+                if (objects, bytes) != (0, 0) {
+                    self.credit.give(i64::from(objects), signed(bytes));
+                }
+            }
+            None => {
+                self.outside.begun.fetch_add(1, SeqCst);
+            }
         }
         Entry { shared: self, slot }
     }
@@ -60,7 +68,7 @@ impl Shared {
         self.table.get_or_insert(id, || {
             // Under the table's lock, so a slot is either made after this was set or found by who sets it.
             let mut bits = 0;
-            if self.closed.load(SeqCst) {
+            if self.is_closed() {
                 bits |= attention::CLOSED;
             }
             #[cfg(feature = "failpoints")]

@@ -60,6 +60,12 @@ impl<T, R: Recycler<T>> Pooled<T, R> {
         }
     }
 
+    /// The object will be dropped at its return: the get was not allowed to reuse.
+    pub(crate) fn bypass(&self) {
+        // SAFETY: N1; nobody else has the guard yet.
+        unsafe { (*self.node.as_ptr()).header.special = Special::Bypassed };
+    }
+
     /// The lease will not return, if a fault says so.
     #[cfg(feature = "failpoints")]
     pub(crate) fn lose(&self, fault: Option<crate::fault::MissingPut>) {
@@ -198,9 +204,9 @@ unsafe fn return_special<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) {
         match (*header).special {
             Special::LostKept => return,
             Special::LostDropped => return std::mem::ManuallyDrop::drop(&mut (*node.as_ptr()).value),
-            Special::Nothing | Special::Recorded => {}
+            Special::Nothing | Special::Recorded | Special::Bypassed => {}
         }
-        (*header).special = Special::Nothing;
+        let special = std::mem::replace(&mut (*header).special, Special::Nothing);
         if let Some(record) = (*header).lease.take() {
             record.end();
         }
@@ -208,6 +214,10 @@ unsafe fn return_special<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) {
             // What its user left behind half done must not reach the next one.
             let weight = (*header).weight;
             return return_slow(node, weight, Err(DropReason::Tainted));
+        }
+        if special == Special::Bypassed {
+            let weight = (*header).weight;
+            return return_slow(node, weight, Err(DropReason::Bypassed));
         }
         drop(Pooled { node, invariant: PhantomData });
     }

@@ -3,7 +3,7 @@
 use crate::close::destroy_all;
 use crate::fence::Fenced;
 use crate::inside::Inside;
-use crate::knobs::{Author, Capacity, Knob, LeaseLevel};
+use crate::knobs::{Applied, Author, Change, KnobKind, Knobs, Setting};
 use crate::managed::{Collected, Job, Managed, Taken};
 use crate::recycle::Recycler;
 use crate::shared::Shared;
@@ -11,7 +11,7 @@ use crate::stats::{DropReason, PoolStats, Suspect};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::{PoisonError, clock};
 use std::ptr::NonNull;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A pool without a handle: keeps its memory and does what a registry asks.
 pub(crate) struct Keeper<T, R: Recycler<T>>(NonNull<Inside<T, R>>);
@@ -61,20 +61,24 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
         self.shared().stats()
     }
 
-    fn capacity(&self) -> Knob<Capacity> {
-        self.shared().capacity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn knobs(&self) -> Knobs {
+        self.shared().knobs()
     }
 
-    fn set_capacity(&self, capacity: Capacity, author: Author, reason: &str) -> u64 {
-        self.shared().set_capacity(capacity, author, reason)
+    fn set(&self, setting: Setting, change: Change) -> Applied {
+        self.shared().set(setting, change)
     }
 
-    fn lease_level(&self) -> LeaseLevel {
-        self.shared().lease_level()
+    fn withdraw(&self, knob: KnobKind, author: Author) -> bool {
+        self.shared().withdraw(knob, author)
     }
 
-    fn set_lease_level(&self, level: LeaseLevel) {
-        self.shared().set_lease_level(level);
+    fn reclaim_weight(&self) -> Option<u32> {
+        self.shared().settings.weight()
+    }
+
+    fn cycle_is_due(&self, now: Instant) -> bool {
+        self.shared().cycle_is_due(now)
     }
 
     fn suspects(&self, older_than: Duration) -> Vec<Suspect> {
@@ -94,7 +98,11 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
     }
 
     fn collect(&self, fenced: &Fenced, job: Job) -> Collected {
-        self.shared().collect(fenced, job)
+        let collected = self.shared().collect(fenced, job);
+        if let Some(report) = &collected.cycle {
+            crate::cycle::trace(&self.shared().name, report);
+        }
+        collected
     }
 
     fn drop_condemned(&self, budget: Duration) -> bool {

@@ -30,9 +30,11 @@
 mod accept;
 mod close;
 mod credit;
+mod cycle;
 mod depot;
 mod drain;
 mod entry;
+mod events;
 #[cfg(feature = "failpoints")]
 pub mod fault;
 mod fence;
@@ -51,6 +53,7 @@ mod recycle;
 mod registry;
 mod retention;
 mod serve;
+mod settings;
 mod shared;
 mod slot;
 mod stats;
@@ -58,6 +61,8 @@ mod sums;
 mod sync;
 mod table;
 mod thread_id;
+mod trace;
+mod victim;
 
 #[cfg(all(test, ebbpool_loom))]
 mod loom_tests;
@@ -67,11 +72,14 @@ mod tests;
 pub use fence::Fenced;
 pub use grant::Grant;
 pub use guard::Pooled;
-pub use knobs::{Author, Capacity, Knob, KnobError, LeaseLevel};
+pub use knobs::{
+    Applied, Author, Capacity, Change, Eviction, Knob, KnobError, KnobKind, KnobSet, Knobs, LeaseLevel,
+    Priority, Ratio, Reuse, Sampling, Setting,
+};
 pub use managed::{Collected, Job, Managed, Taken};
 pub use pool::{BuildError, Pool, PoolBuilder};
 pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};
 #[cfg(not(ebbpool_loom))]
 pub use registry::{NameTaken, Registry};
 pub use retention::Retention;
-pub use stats::{DropReason, Gets, PoolStats, Suspect};
+pub use stats::{CycleReport, DropReason, Gets, PoolStats, Suspect};

@@ -6,7 +6,7 @@
 //! `tests/litmus.rs` and the sanitizers see to those.
 
 use crate::managed::{Job, Managed};
-use crate::{Author, Capacity, Keep, Pool, Recycle, Retention};
+use crate::{Capacity, Change, Keep, Pool, Recycle, Retention};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread;
@@ -229,7 +229,7 @@ fn loom_a_cut_of_capacity_against_returns() {
             drop(b);
         });
         let keeper = m.pool().keeper();
-        keeper.set_capacity(Capacity::new(1, 10).unwrap(), Author::Person, "model");
+        keeper.set_capacity(Capacity::new(1, 10).unwrap(), Change::operator("model"));
         reclaim_surplus(&keeper);
         owner.join().unwrap();
         reclaim_surplus(&keeper);
@@ -247,8 +247,9 @@ fn loom_a_change_of_lease_level_is_not_lost() {
         let pool = m.pool();
         drop(pool.get());
         let keeper = m.pool().keeper();
-        keeper.set_lease_level(crate::LeaseLevel::Off);
-        let setter = thread::spawn(move || keeper.set_lease_level(crate::LeaseLevel::All));
+        keeper.set_lease_level(crate::LeaseLevel::Off, Change::policy("test"));
+        let setter =
+            thread::spawn(move || keeper.set_lease_level(crate::LeaseLevel::All, Change::policy("test")));
         drop(pool.get());
         setter.join().unwrap();
         let held = pool.get();
@@ -331,7 +332,7 @@ fn loom_a_recorded_lease_ends_while_a_report_runs() {
         let m = Model::new();
         let pool = m.pool();
         let keeper = m.pool().keeper();
-        keeper.set_lease_level(crate::LeaseLevel::All);
+        keeper.set_lease_level(crate::LeaseLevel::All, Change::policy("test"));
         let owner = thread::spawn(move || {
             drop(pool.get());
             pool.get().touch();

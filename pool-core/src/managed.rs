@@ -1,9 +1,9 @@
 //! What a controller knows of a pool, and nothing more.
 
 use crate::fence::Fenced;
-use crate::knobs::{Author, Capacity, Knob, LeaseLevel};
-use crate::stats::{DropReason, PoolStats, Suspect};
-use std::time::Duration;
+use crate::knobs::{Applied, Author, Capacity, Change, Knob, KnobKind, Knobs, LeaseLevel, Priority, Setting};
+use crate::stats::{CycleReport, DropReason, PoolStats, Suspect};
+use std::time::{Duration, Instant};
 
 /// A pool as seen by a [`Registry`](crate::Registry) and a controller: statistics, knobs and removal of idle
 /// objects. Implement it to attach a cache of your own.
@@ -18,19 +18,50 @@ pub trait Managed: Send + Sync {
     /// Racing statistics: cheap (some nanoseconds a slot), each figure true at some moment of the call.
     fn stats(&self) -> PoolStats;
 
-    /// The capacity in force and who set it.
-    fn capacity(&self) -> Knob<Capacity>;
+    /// All knobs of one moment. What has expired by then ends here.
+    fn knobs(&self) -> Knobs;
 
-    /// Sets the capacity and returns the new generation. Growth is in force at once. After a cut no thread gets
-    /// more room, and the surplus goes with the next [`trim_depot`](Self::trim_depot) or pass; room that a thread
-    /// had and did not use is its own until the next pass, which should follow a cut.
-    fn set_capacity(&self, capacity: Capacity, author: Author, reason: &str) -> u64;
+    /// Puts a setting on its author's layer (see [`KnobSet`](crate::KnobSet)); in force for every thread within one
+    /// operation of its own.
+    ///
+    /// A higher capacity is there at once. After a lower one no thread gets or keeps more room than it uses, and
+    /// what is idle above it goes with the next [`trim_depot`](Self::trim_depot) or pass, which should follow.
+    fn set(&self, setting: Setting, change: Change) -> Applied;
+
+    /// Takes an author's layer off a knob; whether there was one.
+    fn withdraw(&self, knob: KnobKind, author: Author) -> bool;
+
+    /// The capacity in force and who set it.
+    fn capacity(&self) -> Knob<Capacity> {
+        self.knobs().capacity
+    }
+
+    /// Sets the capacity.
+    fn set_capacity(&self, capacity: Capacity, change: Change) -> Applied {
+        self.set(Setting::Capacity(capacity), change)
+    }
 
     /// The share of leases on record.
-    fn lease_level(&self) -> LeaseLevel;
+    fn lease_level(&self) -> LeaseLevel {
+        self.knobs().sampling.value.leases()
+    }
 
-    /// Changes the share of leases on record; seen by every thread within one operation.
-    fn set_lease_level(&self, level: LeaseLevel);
+    /// Changes the share of leases on record, and leaves the rest of the sampling knob as it is.
+    fn set_lease_level(&self, level: LeaseLevel, change: Change) -> Applied {
+        self.set(Setting::Sampling(self.knobs().sampling.value.with_leases(level)), change)
+    }
+
+    /// The weight by which creates of other pools choose whom to take from, lowest first; `None` if the pool is
+    /// pinned. Called on creating threads: it must not wait.
+    fn reclaim_weight(&self) -> Option<u32> {
+        Some(Priority::DEFAULT.weight())
+    }
+
+    /// Whether the eviction knob's cycle has passed since the last [`Job::Cycle`].
+    fn cycle_is_due(&self, now: Instant) -> bool {
+        let _ = now;
+        false
+    }
 
     /// Sites with recorded leases older than `older_than`, worst first.
     fn suspects(&self, older_than: Duration) -> Vec<Suspect>;
@@ -82,6 +113,12 @@ pub enum Job {
     },
     /// Reads a consistent snapshot and moves nothing.
     Snapshot,
+    /// Ages what is idle by one cycle: surplus becomes the victim, earlier victims that nobody wanted are
+    /// condemned.
+    Cycle {
+        /// The time, for the eviction knob's time-to-live and for when the next cycle is due.
+        now: Instant,
+    },
 }
 
 /// Objects that were condemned.
@@ -109,4 +146,6 @@ pub struct Collected {
     pub busy_slots: u64,
     /// For [`Job::Snapshot`]: the statistics; they say themselves whether they are consistent.
     pub snapshot: Option<PoolStats>,
+    /// For [`Job::Cycle`]: what it did. `None` if another pass was at work.
+    pub cycle: Option<CycleReport>,
 }

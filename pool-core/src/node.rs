@@ -38,6 +38,8 @@ pub(crate) enum Special {
     Nothing = 0,
     /// A lease on record ends.
     Recorded,
+    /// Served fresh on purpose: dropped on return.
+    Bypassed,
     /// A fault makes this lease one that never returns: its value is dropped.
     #[cfg(feature = "failpoints")]
     LostDropped,

@@ -1,10 +1,11 @@
 //! The pool: a handle, and how one is built.
 
 use crate::close::close;
+use crate::events::Due;
 use crate::guard::Pooled;
 use crate::inside::{Inside, WEIGHT_MAX};
 use crate::keeper::Keeper;
-use crate::knobs::{Capacity, LeaseLevel};
+use crate::knobs::{Capacity, KnobSet, LeaseLevel, Sampling, Setting};
 use crate::managed::Managed;
 use crate::node::NodePtr;
 use crate::recycle::{ByClosure, ByTrait, Keep, Recycler};
@@ -53,8 +54,7 @@ impl Pool<()> {
     pub fn builder(name: &str) -> PoolBuilder {
         PoolBuilder {
             name: name.to_owned(),
-            capacity: PoolBuilder::CAPACITY_DEFAULT,
-            level: LeaseLevel::DEFAULT,
+            knobs: KnobSet::new(PoolBuilder::CAPACITY_DEFAULT),
             #[cfg(not(ebbpool_loom))]
             registry: None,
             recycler: ByTrait,
@@ -81,11 +81,15 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
     #[cold]
     fn get_slow(&self, site: &'static Location<'static>) -> Pooled<T, R> {
         let shared = self.shared();
-        let (node, record) = shared.get_idle().unwrap_or_else(|| self.create());
+        let (idle, due) = shared.get_idle();
+        let node = idle.unwrap_or_else(|| self.create(due));
         // SAFETY: N1: the node is ours and goes into the guard.
         let guard: Pooled<T, R> = unsafe { Pooled::new(node) };
-        if record {
+        if due.record {
             guard.record(shared.leases.begin(site));
+        }
+        if !due.may_reuse() {
+            guard.bypass();
         }
         #[cfg(feature = "failpoints")]
         if shared.faults_armed() {
@@ -94,7 +98,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         guard
     }
 
-    fn create(&self) -> (NodePtr, bool) {
+    fn create(&self, due: Due) -> NodePtr {
         /// Gives the charge back if `create` panics.
         struct Charge<'a>(&'a Shared, u64);
         impl Drop for Charge<'_> {
@@ -118,7 +122,8 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         // SAFETY: I2; this is the node's own count.
         unsafe { Inside::acquire(self.inside) };
         let node = NodePtr::new(self.inside, value, weight);
-        (node, shared.count_created(weight))
+        shared.count_created(weight, due);
+        node
     }
 
     /// The pool's name.
@@ -197,8 +202,7 @@ impl<T: Send + 'static, R: Recycler<T>> fmt::Debug for Pool<T, R> {
 #[derive(Debug)]
 pub struct PoolBuilder<R = ByTrait> {
     name: String,
-    capacity: Capacity,
-    level: LeaseLevel,
+    knobs: KnobSet,
     #[cfg(not(ebbpool_loom))]
     registry: Option<Registry>,
     recycler: R,
@@ -221,8 +225,7 @@ impl PoolBuilder {
     ) -> PoolBuilder<ByClosure<T>> {
         PoolBuilder {
             name: self.name,
-            capacity: self.capacity,
-            level: self.level,
+            knobs: self.knobs,
             #[cfg(not(ebbpool_loom))]
             registry: self.registry,
             recycler: ByClosure { recycle: Box::new(recycle), weight: Box::new(weight) },
@@ -233,15 +236,29 @@ impl PoolBuilder {
 impl<R> PoolBuilder<R> {
     /// How much the pool may hold idle at first.
     #[must_use]
-    pub fn capacity(mut self, capacity: Capacity) -> Self {
-        self.capacity = capacity;
-        self
+    pub fn capacity(self, capacity: Capacity) -> Self {
+        self.knob(Setting::Capacity(capacity))
     }
 
     /// The share of leases on record at first: 1 in 128 unless said otherwise.
     #[must_use]
-    pub fn lease_level(mut self, level: LeaseLevel) -> Self {
-        self.level = level;
+    pub fn lease_level(self, level: LeaseLevel) -> Self {
+        self.knob(Setting::Sampling(Sampling::DEFAULT.with_leases(level)))
+    }
+
+    /// Any knob's value at first; each has a default.
+    ///
+    /// ```
+    /// use pool_core::{Eviction, Pool, Setting};
+    /// use std::time::Duration;
+    /// let minute = Eviction::DEFAULT.with_cycle(Duration::from_secs(60))?;
+    /// let pool = Pool::builder("maps").knob(Setting::Eviction(minute)).build_with(Vec::<u8>::new)?;
+    /// assert_eq!(pool.managed().knobs().eviction.value, minute);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn knob(mut self, setting: Setting) -> Self {
+        self.knobs = self.knobs.built_with(setting);
         self
     }
 
@@ -281,8 +298,7 @@ impl<R> PoolBuilder<R> {
         crate::close::sweep_unfinished();
         let shared = Shared::new(
             &self.name,
-            self.capacity,
-            self.level,
+            self.knobs,
             #[cfg(not(ebbpool_loom))]
             self.registry.as_ref().map(Registry::downgrade),
         );

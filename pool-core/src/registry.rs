@@ -6,12 +6,12 @@
 use crate::fence::{self, Fenced};
 use crate::grant::Grant;
 use crate::managed::{Collected, Job, Managed, Taken};
-use crate::stats::DropReason;
+use crate::stats::{CycleReport, DropReason};
 use crate::sync::{Mutex, PoisonError, try_lock};
 use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A set of pools under one grant. Cheap to clone.
 ///
@@ -92,7 +92,41 @@ impl Registry {
     ///
     /// The result has one entry a pool, in the order of [`pools`](Self::pools) at the start of the pass.
     /// Waits only for another pass. Costs one fence (12–20 µs with busy threads) and some nanoseconds a slot.
+    #[allow(clippy::must_use_candidate)] // most call it for what it does
     pub fn pass(&self, job: Job) -> Vec<(Arc<dyn Managed>, Collected)> {
+        self.pass_over(job, |_| true)
+    }
+
+    /// One pass of [`Job::Cycle`] over the pools whose cycle is over at `now`; with the report of each.
+    ///
+    /// Call it as often as you look at your pools; between cycles it costs a lock a pool. What it condemned is
+    /// dropped by [`drop_condemned`](Self::drop_condemned).
+    ///
+    /// ```
+    /// use pool_core::{Pool, Registry};
+    /// use std::time::{Duration, Instant};
+    /// let registry = Registry::new();
+    /// let pool = Pool::builder("http.body").registry(&registry).build_with(Vec::<u8>::new)?;
+    /// drop(pool.get());
+    /// let mut dropped = 0;
+    /// for cycle in 1..=3 {
+    ///     let now = Instant::now() + cycle * Duration::from_secs(10);
+    ///     dropped += registry.cycle(now)[0].1.taken().objects;
+    /// }
+    /// assert_eq!(dropped, 1); // idle for two whole cycles
+    /// # Ok::<(), pool_core::BuildError>(())
+    /// ```
+    #[allow(clippy::must_use_candidate)] // as above
+    pub fn cycle(&self, now: Instant) -> Vec<(Arc<dyn Managed>, CycleReport)> {
+        let collected = self.pass_over(Job::Cycle { now }, |pool| pool.cycle_is_due(now));
+        collected.into_iter().filter_map(|(pool, c)| Some((pool, c.cycle?))).collect()
+    }
+
+    fn pass_over(
+        &self,
+        job: Job,
+        takes_part: impl Fn(&dyn Managed) -> bool,
+    ) -> Vec<(Arc<dyn Managed>, Collected)> {
         /// Lets all slots go if a pool of somebody else's panics in the middle.
         struct Marked(Vec<Arc<dyn Managed>>);
         impl Drop for Marked {
@@ -105,7 +139,10 @@ impl Registry {
         }
         self.forget_finished();
         let passing = self.0.passing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut marked = Marked(self.pools());
+        let mut marked = Marked(self.pools().into_iter().filter(|pool| takes_part(pool.as_ref())).collect());
+        if marked.0.is_empty() {
+            return Vec::new();
+        }
         for pool in &marked.0 {
             pool.mark();
         }
@@ -171,18 +208,20 @@ impl Registry {
         else {
             return taken;
         };
+        let mut pools: Vec<_> = pools.into_iter().filter_map(|p| Some((p.reclaim_weight()?, p))).collect();
+        pools.sort_by_key(|(weight, _)| *weight);
         // What threads share first, of all pools: it needs no fence.
-        for pool in &pools {
+        for (_, pool) in &pools {
             if taken.bytes < bytes {
                 taken += pool.trim_depot(bytes - taken.bytes, DropReason::Pressure);
             }
         }
-        for pool in &pools {
+        for (_, pool) in &pools {
             if taken.bytes < bytes {
                 taken += pool.reclaim(bytes - taken.bytes);
             }
         }
-        for pool in &pools {
+        for (_, pool) in &pools {
             pool.drop_condemned(RECLAIM_DROP_MAX);
         }
         taken

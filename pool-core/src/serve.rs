@@ -1,43 +1,47 @@
 //! The slow half of a get: from the magazine after all, from the depot, and how it is counted.
 
 use crate::entry::Entry;
+use crate::events::Due;
 use crate::node::NodePtr;
 use crate::shared::{Shared, home, signed};
 use crate::slot::Slot;
 use crate::sync::atomic::Ordering::Relaxed;
 
 impl Shared {
-    /// An idle object for a get that the fast path could not serve, and whether its lease is to be recorded.
-    pub(crate) fn get_idle(&self) -> Option<(NodePtr, bool)> {
+    /// What the next get is to do, and an idle object for it, if it may have one and there is one.
+    pub(crate) fn get_idle(&self) -> (Option<NodePtr>, Due) {
         let entry = self.enter();
+        let counters = entry.counters();
+        let due = match entry.slot {
+            Some(slot) => slot.due(&self.rates),
+            None => self.rates.due_outside(counters.gets.load(Relaxed)),
+        };
+        if !due.may_reuse() {
+            return (None, due);
+        }
         let node = match entry.slot {
             Some(slot) => slot.pop().or_else(|| self.refill(&entry, slot)),
             None => self.take_one(&entry),
-        }?;
-        let record = self.count_get(&entry);
-        Some((node, record))
-    }
-
-    /// Counts a get that was served by a new object; whether its lease is to be recorded.
-    pub(crate) fn count_created(&self, weight: u64) -> bool {
-        let entry = self.enter();
-        entry.add(&entry.counters().created, 1);
-        entry.add(&entry.counters().created_bytes, weight);
-        self.count_get(&entry)
-    }
-
-    fn count_get(&self, entry: &Entry<'_>) -> bool {
-        let record = if let Some(slot) = entry.slot {
-            slot.sample(&self.record_one_in)
-        } else {
-            let one_in = u64::from(self.record_one_in.load(Relaxed));
-            one_in != 0 && entry.counters().gets.load(Relaxed) % one_in == 0
         };
-        entry.add(&entry.counters().gets, 1);
-        record
+        if node.is_some() {
+            entry.add(&counters.gets, 1);
+        }
+        (node, due)
     }
 
-    /// Half a magazine from the depot into an empty slot. What credit the slot had and did not use it gives up
+    /// Counts a get that was served by a new object.
+    pub(crate) fn count_created(&self, weight: u64, due: Due) {
+        let entry = self.enter();
+        let counters = entry.counters();
+        entry.add(&counters.created, 1);
+        entry.add(&counters.created_bytes, weight);
+        if !due.may_reuse() {
+            entry.add(&counters.bypassed, 1);
+        }
+        entry.add(&counters.gets, 1);
+    }
+
+    /// Half a magazine from the depot, or else the victim, into an empty slot. What credit the slot had and did not use it gives up
     /// first: a thread that only gets does not hold what threads that return could use.
     fn refill(&self, entry: &Entry<'_>, slot: &Slot) -> Option<NodePtr> {
         let (objects, bytes) = slot.credit();
@@ -45,7 +49,7 @@ impl Shared {
         slot.set_credit(0, 0);
         let mut batch = Vec::new();
         let half = (self.credit.magazine(self.expected_weight()) / 2).max(1);
-        self.depot.take(home(), half, &mut batch);
+        self.take_shared(entry, half, &mut batch);
         let node = batch.pop()?;
         let batch_bytes: u64 = batch.iter().map(|n| n.weight()).sum();
         let objects = u32::try_from(batch.len() + 1).unwrap_or(u32::MAX);
@@ -53,16 +57,26 @@ impl Shared {
         for &n in &batch {
             slot.push(n, n.weight());
         }
-        entry.add(&entry.counters().refilled, 1);
         Some(node)
     }
 
     fn take_one(&self, entry: &Entry<'_>) -> Option<NodePtr> {
         let mut one = Vec::new();
-        self.depot.take(home(), 1, &mut one);
+        self.take_shared(entry, 1, &mut one);
         let node = one.pop()?;
         self.credit.give(1, signed(node.weight()));
-        entry.add(&entry.counters().refilled, 1);
         Some(node)
+    }
+
+    fn take_shared(&self, entry: &Entry<'_>, max: usize, into: &mut Vec<NodePtr>) {
+        self.depot.take(home(), max, into);
+        let revived = into.is_empty();
+        if revived {
+            self.victim.take(max, into);
+        }
+        if !into.is_empty() {
+            entry.add(&entry.counters().refilled, 1);
+            entry.add(&entry.counters().revived, u64::from(revived));
+        }
     }
 }

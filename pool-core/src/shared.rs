@@ -6,18 +6,24 @@
 
 use crate::credit::Credit;
 use crate::depot::Depot;
-use crate::knobs::{Author, Capacity, Knob, LeaseLevel};
+use crate::events::Rates;
+use crate::knobs::KnobSet;
 use crate::lease::Leases;
 use crate::node::NodePtr;
-use crate::slot::{Counters, attention};
+use crate::settings::Settings;
+use crate::slot::Counters;
+#[cfg(feature = "failpoints")]
+use crate::slot::attention;
 use crate::stats::DropReason;
 use crate::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
+    AtomicBool, AtomicU64, AtomicUsize,
     Ordering::{Relaxed, SeqCst},
 };
-use crate::sync::{Mutex, PoisonError, STRIPES};
+use crate::sync::clock::{self, Instant};
+use crate::sync::{Mutex, STRIPES};
 use crate::table::Table;
 use crate::thread_id;
+use crate::victim::Victim;
 use std::collections::VecDeque;
 
 pub(crate) struct Shared {
@@ -26,11 +32,11 @@ pub(crate) struct Shared {
     pub(crate) refs: AtomicUsize,
     pub(crate) handles: AtomicUsize,
     pub(crate) closed: AtomicBool,
-    /// `LeaseLevel` as a number: 0 off, 1 all, n one in n.
-    pub(crate) record_one_in: AtomicU32,
+    pub(crate) rates: Rates,
     #[cfg(feature = "failpoints")]
     pub(crate) faults: AtomicBool,
     pub(crate) depot: Depot,
+    pub(crate) victim: Victim,
     pub(crate) credit: Credit,
     pub(crate) outside: Outside,
     pub(crate) leases: Leases,
@@ -41,10 +47,17 @@ pub(crate) struct Shared {
     pub(crate) drainer: Mutex<Drainer>,
     pub(crate) trimmed: Trimmed,
     pub(crate) condemned: Mutex<VecDeque<NodePtr>>,
-    pub(crate) capacity: Mutex<Knob<Capacity>>,
+    pub(crate) settings: Settings,
+    pub(crate) cycles: Cycles,
     pub(crate) name: Box<str>,
     #[cfg(not(ebbpool_loom))]
     pub(crate) registry: Option<crate::registry::WeakRegistry>,
+}
+
+/// Cycles so far, and when the last one began.
+pub(crate) struct Cycles {
+    pub(crate) count: AtomicU64,
+    pub(crate) last: Mutex<Instant>,
 }
 
 /// Who drains, one at a time: holding this lock is part of rule S2.
@@ -72,22 +85,25 @@ pub(crate) struct Trimmed {
 impl Shared {
     pub(crate) fn new(
         name: &str,
-        capacity: Capacity,
-        level: LeaseLevel,
+        mut set: KnobSet,
         #[cfg(not(ebbpool_loom))] registry: Option<crate::registry::WeakRegistry>,
     ) -> Self {
+        let now = clock::now();
+        let knobs = set.read(now);
+        let capacity = knobs.capacity.value;
         let (objects, bytes) = (i64::from(capacity.objects_max()), signed(capacity.bytes_max()));
-        let knob =
-            Knob { value: capacity, generation: 0, author: Author::Operator, reason: "as built".into() };
+        let rates = Rates::new();
+        rates.set(knobs.sampling.value, knobs.reuse.value);
         Self {
             table: Table::new(),
             refs: AtomicUsize::new(1),
             handles: AtomicUsize::new(1),
             closed: AtomicBool::new(false),
-            record_one_in: AtomicU32::new(one_in(level)),
+            rates,
             #[cfg(feature = "failpoints")]
             faults: AtomicBool::new(false),
             depot: Depot::new(),
+            victim: Victim::new(),
             credit: Credit::new(objects, bytes),
             outside: Outside {
                 begun: AtomicU64::new(0),
@@ -104,7 +120,8 @@ impl Shared {
                 pending_bytes: AtomicU64::new(0),
             },
             condemned: Mutex::new(VecDeque::new()),
-            capacity: Mutex::new(knob),
+            settings: Settings::new(set),
+            cycles: Cycles { count: AtomicU64::new(0), last: Mutex::new(now) },
             name: name.into(),
             #[cfg(not(ebbpool_loom))]
             registry,
@@ -140,26 +157,17 @@ impl Shared {
         self.expected_weight.store(new, Relaxed);
     }
 
-    pub(crate) fn set_capacity(&self, new: Capacity, author: Author, reason: &str) -> u64 {
-        let mut knob = self.capacity.lock().unwrap_or_else(PoisonError::into_inner);
-        self.credit.resize(i64::from(new.objects_max()), signed(new.bytes_max()));
-        *knob = Knob { value: new, generation: knob.generation + 1, author, reason: reason.to_owned() };
-        knob.generation
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
     }
 
-    pub(crate) fn lease_level(&self) -> LeaseLevel {
-        match std::num::NonZeroU32::new(self.record_one_in.load(Relaxed)) {
-            None => LeaseLevel::Off,
-            Some(n) if n.get() == 1 => LeaseLevel::All,
-            Some(n) => LeaseLevel::Sampled(n),
-        }
-    }
-
-    pub(crate) fn set_lease_level(&self, level: LeaseLevel) {
-        self.table.with_slots(|slots| {
-            self.record_one_in.store(one_in(level), SeqCst);
-            slots.for_each(|slot| slot.set(attention::RESAMPLE));
+    /// Idle objects and bytes; a racing read.
+    pub(crate) fn idle(&self) -> (u64, u64) {
+        let in_slots = self.table.with_slots(|slots| {
+            slots.fold((0, 0), |(n, bytes), slot| (n + slot.len() as u64, bytes + slot.bytes()))
         });
+        let (depot, victim) = (self.depot.level(), self.victim.level());
+        (in_slots.0 + depot.0 + victim.0, in_slots.1 + depot.1 + victim.1)
     }
 
     #[cfg(feature = "failpoints")]
@@ -185,14 +193,6 @@ impl Shared {
 /// The stripe of the depot that this thread tries first.
 pub(crate) fn home() -> usize {
     thread_id::current() as usize % STRIPES
-}
-
-fn one_in(level: LeaseLevel) -> u32 {
-    match level {
-        LeaseLevel::Off => 0,
-        LeaseLevel::All => 1,
-        LeaseLevel::Sampled(n) => n.get(),
-    }
 }
 
 /// Weights and capacities are far below 2^63; what a user's `weight` may claim beyond that counts as 2^62.

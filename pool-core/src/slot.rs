@@ -15,7 +15,9 @@
 //!
 //! Counters are owner-written, relaxed and cumulative; a racing reader may see any past value of each.
 
+use crate::events::{Due, Events, Rates};
 use crate::fence;
+use crate::knobs::Ratio;
 use crate::node::NodePtr;
 use crate::stats::DropReason;
 use crate::sync::atomic::{
@@ -32,18 +34,20 @@ pub(crate) mod attention {
     pub(crate) const STOP: u32 = 1;
     /// The pool is closed: returned objects are dropped.
     pub(crate) const CLOSED: u32 = 1 << 1;
-    /// The sampling knob changed: draw a new interval.
-    pub(crate) const RESAMPLE: u32 = 1 << 2;
+    /// A knob changed that draws events: draw them anew.
+    pub(crate) const REDRAW: u32 = 1 << 2;
     /// Fault sites are armed.
     #[cfg(feature = "failpoints")]
     pub(crate) const FAULTS: u32 = 1 << 3;
     /// No membarrier: the owner fences too. Never cleared.
     pub(crate) const FALLBACK: u32 = 1 << 4;
+    /// The capacity was cut: unused credit goes back.
+    pub(crate) const RECREDIT: u32 = 1 << 5;
     /// What concerns gets only: a thread that only returns would never clear it.
     #[cfg(feature = "failpoints")]
-    pub(crate) const NOT_FOR_RETURNS: u32 = RESAMPLE | FAULTS;
+    pub(crate) const NOT_FOR_RETURNS: u32 = REDRAW | FAULTS;
     #[cfg(not(feature = "failpoints"))]
-    pub(crate) const NOT_FOR_RETURNS: u32 = RESAMPLE;
+    pub(crate) const NOT_FOR_RETURNS: u32 = REDRAW;
     /// What keeps an owner out; everything else only sends it through the slow path.
     pub(crate) const BARRED: u32 = STOP | CLOSED;
 }
@@ -56,16 +60,18 @@ pub(crate) struct Slot {
     attention: AtomicU32,
     /// Objects in the magazine. Guarded.
     len: AtomicU32,
+    /// The lowest `len` since the last cycle: what lay below was surplus all the time. Guarded.
+    low: AtomicU32,
     /// Objects that the magazine may hold: this slot's part of the pool's capacity. Guarded.
     credit_objects: AtomicU32,
     /// Their bytes. Guarded.
     bytes: AtomicU64,
     /// Bytes that the magazine may hold. Guarded.
     credit_bytes: AtomicU64,
-    /// The value of `gets` at which the next lease is recorded. Guarded.
-    next_sample: AtomicU64,
-    chance: AtomicU64,
+    /// The value of `gets` from which on a get is more than a get. Guarded.
+    next_event: AtomicU64,
     pub(crate) counters: Counters,
+    events: Events,
     magazine: [UnsafeCell<MaybeUninit<NodePtr>>; MAGAZINE],
 }
 
@@ -75,6 +81,10 @@ pub(crate) struct Counters {
     pub(crate) gets: AtomicU64,
     pub(crate) kept: AtomicU64,
     pub(crate) refilled: AtomicU64,
+    /// Those of the refills that came from the victim.
+    pub(crate) revived: AtomicU64,
+    /// Gets that were not allowed to reuse.
+    pub(crate) bypassed: AtomicU64,
     pub(crate) created: AtomicU64,
     pub(crate) created_bytes: AtomicU64,
     /// Bytes by which objects were heavier at their return than before; wraps when they were lighter.
@@ -89,6 +99,8 @@ impl Counters {
             gets: AtomicU64::new(0),
             kept: AtomicU64::new(0),
             refilled: AtomicU64::new(0),
+            revived: AtomicU64::new(0),
+            bypassed: AtomicU64::new(0),
             created: AtomicU64::new(0),
             created_bytes: AtomicU64::new(0),
             grown_bytes: AtomicU64::new(0),
@@ -114,28 +126,29 @@ impl Slot {
         let fallback = if fence::strategy() == fence::Strategy::SeqCst { attention::FALLBACK } else { 0 };
         Self {
             active: AtomicU32::new(0),
-            attention: AtomicU32::new(attention | fallback | attention::RESAMPLE),
+            attention: AtomicU32::new(attention | fallback | attention::REDRAW),
             len: AtomicU32::new(0),
+            low: AtomicU32::new(0),
             credit_objects: AtomicU32::new(0),
             bytes: AtomicU64::new(0),
             credit_bytes: AtomicU64::new(0),
-            next_sample: AtomicU64::new(u64::MAX),
-            chance: AtomicU64::new(seed),
+            next_event: AtomicU64::new(u64::MAX),
             counters: Counters::new(),
+            events: Events::new(seed),
             magazine: std::array::from_fn(|_| UnsafeCell::new(MaybeUninit::uninit())),
         }
     }
 
     // ---- the owner ----
 
-    /// Pops for a get that needs nothing special: no attention, not the sampled one, magazine not empty.
+    /// Pops for a get that needs nothing special: no attention, no event, magazine not empty.
     #[inline(always)]
     pub(crate) fn get_fast(&self) -> Option<NodePtr> {
         if !self.enter_fast(0) {
             return None;
         }
         let gets = self.counters.gets.load(Relaxed);
-        let node = if gets == self.next_sample.load(Relaxed) { None } else { self.pop() };
+        let node = if gets >= self.next_event.load(Relaxed) { None } else { self.pop() };
         if node.is_some() {
             self.counters.gets.store(gets + 1, Relaxed);
         }
@@ -220,6 +233,9 @@ impl Slot {
         // SAFETY: S1: the guarded part is ours; S4: entries below `len` are initialised.
         let node = self.entry(len as usize - 1).with(|entry| unsafe { (*entry).assume_init() });
         self.len.store(len - 1, Relaxed);
+        if len - 1 < self.low.load(Relaxed) {
+            self.low.store(len - 1, Relaxed);
+        }
         self.bytes.store(self.bytes.load(Relaxed) - node.weight(), Relaxed);
         Some(node)
     }
@@ -241,22 +257,24 @@ impl Slot {
             && self.bytes.load(Relaxed) + weight <= self.credit_bytes.load(Relaxed)
     }
 
-    /// Takes the `n` objects that are in the magazine longest. Inside only (S1).
+    /// Takes the `n` objects that are in the magazine longest. Inside (S1) or visiting (S2).
     pub(crate) fn take_oldest(&self, n: usize, into: &mut Vec<NodePtr>) {
         let len = self.len();
         let n = n.min(len);
         for i in 0..n {
-            // SAFETY: S1, S4.
+            // SAFETY: S1 or S2, S4.
             into.push(self.entry(i).with(|entry| unsafe { (*entry).assume_init() }));
         }
         for i in n..len {
-            // SAFETY: S1, S4.
+            // SAFETY: S1 or S2, S4.
             let node = self.entry(i).with(|entry| unsafe { (*entry).assume_init() });
-            // SAFETY: S1; its old owner there was moved out above.
+            // SAFETY: S1 or S2; its old owner there was moved out above.
             self.entry(i - n).with_mut(|entry| unsafe { (*entry).write(node) });
         }
         let bytes: u64 = into[into.len() - n..].iter().map(|node| node.weight()).sum();
         self.len.store(u32::try_from(len - n).unwrap_or(0), Relaxed);
+        let n = u32::try_from(n).unwrap_or(u32::MAX);
+        self.low.store(self.low.load(Relaxed).saturating_sub(n), Relaxed);
         self.bytes.store(self.bytes.load(Relaxed) - bytes, Relaxed);
     }
 
@@ -286,34 +304,39 @@ impl Slot {
         self.credit_bytes.store(bytes, Relaxed);
     }
 
-    /// Whether this get is one to record; draws the next interval if so, or if the knob changed. `one_in` 0
-    /// records none. Inside only (S1), before the get is counted.
-    pub(crate) fn sample(&self, one_in: &AtomicU32) -> bool {
+    /// What the next get has to do beside getting. Inside only (S1), before the get is counted.
+    pub(crate) fn due(&self, rates: &Rates) -> Due {
         let gets = self.counters.gets.load(Relaxed);
-        if self.attention(Relaxed) & attention::RESAMPLE != 0 {
-            // The bit first, then the knob: who changes the knob sets the bit after it. Acquire pairs with the
-            // read-modify-write in `set`, so the knob read below is the one that the bit announced, or newer.
-            self.attention.fetch_and(!attention::RESAMPLE, AcqRel);
-            self.next_sample.store(self.draw(gets, one_in.load(Relaxed)), Relaxed);
+        if self.attention(Relaxed) & attention::REDRAW != 0 {
+            // The bit first, then the rates: who changes them sets the bit after it. Acquire pairs with the
+            // read-modify-write in `set`, so the rates read below are those that the bit announced, or newer.
+            self.attention.fetch_and(!attention::REDRAW, AcqRel);
+            self.next_event.store(self.events.redraw(gets, rates), Relaxed);
         }
-        if gets < self.next_sample.load(Relaxed) {
-            return false;
+        if gets < self.next_event.load(Relaxed) {
+            return Due::default();
         }
-        self.next_sample.store(self.draw(gets + 1, one_in.load(Relaxed)), Relaxed);
-        true
+        let (due, next) = self.events.take(gets, rates);
+        self.next_event.store(next, Relaxed);
+        due
     }
 
-    /// The next sample: 0 to 2n−2 gets after this one, each as likely, so that one in `n` is recorded.
-    fn draw(&self, from: u64, one_in: u32) -> u64 {
-        if one_in == 0 {
-            return u64::MAX;
+    /// Gives up credit that holds nothing, if the capacity was cut; returns it. Inside only (S1).
+    pub(crate) fn give_up_unused(&self) -> (u32, u64) {
+        if self.attention(Relaxed) & attention::RECREDIT == 0 {
+            return (0, 0);
         }
-        let mut x = self.chance.load(Relaxed); // xorshift64 (Marsaglia 2003)
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        self.chance.store(x, Relaxed);
-        from + x % (2 * u64::from(one_in) - 1)
+        // Which cut it was does not matter, so nothing needs to be ordered after it.
+        self.attention.fetch_and(!attention::RECREDIT, Relaxed);
+        self.take_unused()
+    }
+
+    /// Takes the credit that holds nothing. Inside (S1) or visiting (S2).
+    pub(crate) fn take_unused(&self) -> (u32, u64) {
+        let (objects, bytes) = self.credit();
+        let (len, held) = (self.len.load(Relaxed), self.bytes());
+        self.set_credit(len, held);
+        (objects - len, bytes - held)
     }
 
     // ---- everybody ----
@@ -348,9 +371,23 @@ impl Slot {
         }
         let credit = self.credit();
         self.len.store(0, Relaxed);
+        self.low.store(0, Relaxed);
         self.bytes.store(0, Relaxed);
         self.set_credit(0, 0);
         credit
+    }
+
+    /// Takes this share of the objects that nobody needed since the last call, coldest first, with the credit
+    /// that they are held on. Visiting only (S2).
+    pub(crate) fn take_surplus(&self, share: Ratio, into: &mut Vec<NodePtr>) {
+        let surplus = self.low.load(Relaxed) as usize;
+        let before = into.len();
+        self.take_oldest(share.of(surplus), into);
+        let taken = &into[before..];
+        let bytes: u64 = taken.iter().map(|node| node.weight()).sum();
+        let (credit_objects, credit_bytes) = self.credit();
+        self.set_credit(credit_objects - u32::try_from(taken.len()).unwrap_or(0), credit_bytes - bytes);
+        self.low.store(self.len.load(Relaxed), Relaxed);
     }
 
     /// Copies the magazine's pointers without taking them, to compare addresses. Visiting only (S2).
@@ -369,26 +406,6 @@ mod tests {
     #[test]
     fn a_slot_is_within_its_budget() {
         assert!(size_of::<Slot>() <= 1024, "{} bytes", size_of::<Slot>());
-    }
-
-    #[test]
-    fn sampling_is_one_in_n_on_average_and_not_periodic() {
-        let slot = Slot::new(0, 0x9E37_79B9_7F4A_7C15);
-        let one_in = AtomicU32::new(128);
-        let mut at = Vec::new();
-        for i in 0..128_000_u64 {
-            assert!(slot.enter());
-            if slot.sample(&one_in) {
-                at.push(i);
-            }
-            Counters::add(&slot.counters.gets, 1);
-            slot.leave();
-        }
-        assert!((900..1100).contains(&at.len()), "{} samples", at.len());
-        let mut gaps: Vec<_> = at.windows(2).map(|w| w[1] - w[0]).collect();
-        gaps.sort_unstable();
-        gaps.dedup();
-        assert!(gaps.len() > 100, "only {} different intervals", gaps.len());
     }
 
     #[test]

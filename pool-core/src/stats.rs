@@ -4,6 +4,7 @@
 //! [`PoolStats::consistent`] tells a racing read (each figure true at some moment of the read) from a stopped
 //! snapshot (all figures true at one moment, the ledger must balance to the object).
 
+use crate::managed::Taken;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -25,11 +26,16 @@ pub enum DropReason {
     Refused = 5,
     /// All stripes of the depot were busy; the return path never waits.
     Contended = 6,
+    /// Nobody wanted it for too long: dropped by a cycle.
+    Expired = 7,
+    /// Its get was not allowed to reuse, so its return does not fill the pool either (see
+    /// [`Reuse`](crate::Reuse)).
+    Bypassed = 8,
 }
 
 impl DropReason {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Full,
         Self::Oversize,
         Self::Pressure,
@@ -37,6 +43,8 @@ impl DropReason {
         Self::Closed,
         Self::Refused,
         Self::Contended,
+        Self::Expired,
+        Self::Bypassed,
     ];
 
     /// The label in metrics and JSON.
@@ -50,6 +58,8 @@ impl DropReason {
             Self::Closed => "closed",
             Self::Refused => "refused",
             Self::Contended => "contended",
+            Self::Expired => "expired",
+            Self::Bypassed => "bypassed",
         }
     }
 }
@@ -61,22 +71,44 @@ pub struct Gets {
     pub hit: u64,
     /// Served from the depot.
     pub refill: u64,
+    /// Served from the victim: surplus of an earlier cycle that was wanted after all.
+    pub victim: u64,
     /// Nothing idle was at hand: a new object was created.
     pub created: u64,
+    /// Not allowed to reuse: a new object was created.
+    pub bypassed: u64,
 }
 
 impl Gets {
     /// All gets.
     #[must_use]
     pub const fn total(self) -> u64 {
-        self.hit + self.refill + self.created
+        self.reused() + self.created + self.bypassed
+    }
+
+    /// Each outcome with its label in metrics and JSON.
+    #[must_use]
+    pub const fn by_outcome(self) -> [(&'static str, u64); 5] {
+        [
+            ("hit", self.hit),
+            ("refill", self.refill),
+            ("victim", self.victim),
+            ("created", self.created),
+            ("bypassed", self.bypassed),
+        ]
+    }
+
+    /// Gets that reused an object.
+    #[must_use]
+    pub const fn reused(self) -> u64 {
+        self.hit + self.refill + self.victim
     }
 
     /// The share of gets that reused an object, 0..=1; `None` before the first get.
     #[must_use]
     pub fn hit_ratio(self) -> Option<f64> {
         let total = self.total();
-        (total > 0).then(|| (self.hit + self.refill) as f64 / total as f64)
+        (total > 0).then(|| self.reused() as f64 / total as f64)
     }
 }
 
@@ -98,12 +130,18 @@ pub struct PoolStats {
     pub created: u64,
     /// Objects ever dropped, by reason: `returns_dropped` and idle objects that were trimmed.
     pub dropped: [u64; DropReason::ALL.len()],
-    /// Objects idle now, in slots and depot.
+    /// Objects idle now, in slots, depot and victim.
     pub idle_objects: u64,
     /// Their bytes.
     pub idle_bytes: u64,
     /// Those of the idle objects that are in the depot.
     pub depot_objects: u64,
+    /// Those of the idle objects that are in the victim: surplus that the next cycle drops unless it is wanted.
+    pub victim_objects: u64,
+    /// Their bytes.
+    pub victim_bytes: u64,
+    /// Cycles so far.
+    pub cycles: u64,
     /// Objects lent now: gets minus returns. A lease that never returns stays here.
     pub lent_objects: u64,
     /// Their bytes when they were lent.
@@ -128,6 +166,38 @@ pub struct PoolStats {
     pub leases_recorded: u64,
     /// Leases that should have been recorded but found the table full or busy.
     pub leases_missed: u64,
+}
+
+/// What one cycle did to one pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CycleReport {
+    /// The number of the cycle, from 1.
+    pub cycle: u64,
+    /// Objects that are idle after it, in the victim or elsewhere; a racing read.
+    pub kept_objects: u64,
+    /// Their bytes.
+    pub kept_bytes: u64,
+    /// Objects that became the victim: nobody had needed them since the last cycle.
+    pub moved_objects: u64,
+    /// Their bytes.
+    pub moved_bytes: u64,
+    /// Objects that were condemned, by [`DropReason`] (index: its discriminant): `expired` in the victim, or
+    /// `pressure` above capacity.
+    pub dropped: [u64; DropReason::ALL.len()],
+    /// Their bytes.
+    pub dropped_bytes: u64,
+    /// Slots whose owner was inside; their objects did not age.
+    pub busy_slots: u64,
+    /// How long the pool was worked on. Drops come later, in slices, and are not part of it.
+    pub took: Duration,
+}
+
+impl CycleReport {
+    /// All that was condemned.
+    #[must_use]
+    pub fn taken(&self) -> Taken {
+        Taken { objects: self.dropped.iter().sum(), bytes: self.dropped_bytes }
+    }
 }
 
 /// A place in the code whose leases have been out for longer than asked.

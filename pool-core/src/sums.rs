@@ -1,5 +1,6 @@
 //! Statistics: per-slot counters and levels put together, racing or of one moment.
 
+use crate::node::NodePtr;
 use crate::shared::{Shared, signed};
 use crate::slot::Counters;
 use crate::stats::{DropReason, Gets, PoolStats};
@@ -20,20 +21,27 @@ impl Shared {
             (idle, n)
         });
         total.add(&self.outside.counters);
-        self.sum(&total, idle, self.depot.level(), slots)
+        self.sum(&total, idle, self.depot.level(), self.victim.level(), slots)
     }
 
     /// Puts counters and levels together that the caller has read.
-    fn sum(&self, total: &Totals, in_slots: (u64, u64), in_depot: (u64, u64), slots: u64) -> PoolStats {
-        let capacity = self.capacity.lock().unwrap_or_else(PoisonError::into_inner).value;
+    fn sum(
+        &self,
+        total: &Totals,
+        in_slots: Level,
+        in_depot: Level,
+        in_victim: Level,
+        slots: u64,
+    ) -> PoolStats {
+        let (capacity_objects, capacity_bytes) = self.credit.capacity();
         let (recorded, missed) = self.leases.counts();
         let returned: u64 = total.kept + total.dropped.iter().sum::<u64>();
         let mut dropped = total.dropped;
         for (sum, trimmed) in dropped.iter_mut().zip(&self.trimmed.objects) {
             *sum += trimmed.load(Relaxed);
         }
-        let idle_objects = in_slots.0 + in_depot.0;
-        let idle_bytes = in_slots.1 + in_depot.1;
+        let idle_objects = in_slots.0 + in_depot.0 + in_victim.0;
+        let idle_bytes = in_slots.1 + in_depot.1 + in_victim.1;
         let known = total
             .created_bytes
             .wrapping_add(total.grown_bytes)
@@ -47,8 +55,10 @@ impl Shared {
             consistent: false,
             gets: Gets {
                 hit: total.gets.saturating_sub(total.refilled + total.created),
-                refill: total.refilled,
-                created: total.created,
+                refill: total.refilled.saturating_sub(total.revived),
+                victim: total.revived,
+                created: total.created.saturating_sub(total.bypassed),
+                bypassed: total.bypassed,
             },
             returns_kept: total.kept,
             returns_dropped: total.dropped,
@@ -57,13 +67,16 @@ impl Shared {
             idle_objects,
             idle_bytes,
             depot_objects: in_depot.0,
+            victim_objects: in_victim.0,
+            victim_bytes: in_victim.1,
+            cycles: self.cycles.count.load(Relaxed),
             lent_objects,
             // A racing read may see an object in two levels at once; it then has fewer bytes than none.
             lent_bytes: if signed(lent_bytes) > i64::MAX / 4 { 0 } else { lent_bytes },
             condemned_objects: self.condemned.lock().unwrap_or_else(PoisonError::into_inner).len() as u64,
             condemned_bytes: self.trimmed.pending_bytes.load(Relaxed),
-            capacity_objects: u64::from(capacity.objects_max()),
-            capacity_bytes: capacity.bytes_max(),
+            capacity_objects,
+            capacity_bytes,
             expected_weight: self.expected_weight(),
             slots,
             imbalance: balance(total.created)
@@ -101,13 +114,9 @@ impl Shared {
             });
             total.add(&self.outside.counters);
             let in_slots = (idle.len() as u64, bytes);
-            idle.extend(in_depot);
-            let depot_objects = idle.len() as u64 - in_slots.0;
-            let depot_bytes = idle[idle.len() - usize::try_from(depot_objects).unwrap_or(0)..]
-                .iter()
-                .map(|n| n.weight())
-                .sum();
-            (self.sum(&total, in_slots, (depot_objects, depot_bytes), slots as u64), busy, slots)
+            let in_depot = append(&mut idle, in_depot);
+            let in_victim = self.victim.while_locked(|in_victim| append(&mut idle, in_victim));
+            (self.sum(&total, in_slots, in_depot, in_victim, slots as u64), busy, slots)
         });
         stats.consistent = busy == 0 && quiet && slots == marked && self.outside.begun.load(SeqCst) == begun;
         let found = idle.len();
@@ -118,12 +127,25 @@ impl Shared {
     }
 }
 
+/// Adds `more` to `all` and says how much that was.
+fn append(all: &mut Vec<NodePtr>, more: &mut dyn Iterator<Item = NodePtr>) -> Level {
+    let before = all.len();
+    all.extend(more);
+    let added = &all[before..];
+    (added.len() as u64, added.iter().map(|node| node.weight()).sum())
+}
+
+/// Objects and bytes.
+type Level = (u64, u64);
+
 #[derive(Default)]
 struct Totals {
     gets: u64,
     kept: u64,
     refilled: u64,
+    revived: u64,
     created: u64,
+    bypassed: u64,
     created_bytes: u64,
     grown_bytes: u64,
     dropped: [u64; DropReason::ALL.len()],
@@ -142,6 +164,8 @@ impl Totals {
         self.created = self.created.wrapping_add(c.created.load(Acquire));
         self.created_bytes = self.created_bytes.wrapping_add(c.created_bytes.load(Acquire));
         self.grown_bytes = self.grown_bytes.wrapping_add(c.grown_bytes.load(Acquire));
+        self.revived = self.revived.wrapping_add(c.revived.load(Acquire));
+        self.bypassed = self.bypassed.wrapping_add(c.bypassed.load(Acquire));
         self.refilled = self.refilled.wrapping_add(c.refilled.load(Acquire));
         self.gets = self.gets.wrapping_add(c.gets.load(Acquire));
     }

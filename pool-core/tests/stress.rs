@@ -3,7 +3,7 @@
 #![cfg(not(ebbpool_loom))]
 
 use pool_core::{
-    Author, Capacity, Job, Keep, LeaseLevel, Pool, PoolStats, Pooled, Recycle, Registry, Retention,
+    Capacity, Change, Job, Keep, LeaseLevel, Pool, PoolStats, Pooled, Recycle, Registry, Retention,
 };
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
@@ -144,13 +144,16 @@ fn churn(registry: &Registry, over: &AtomicBool) {
     while !over.load(Relaxed) {
         let objects = u32::try_from(step(&mut random) % 300).unwrap();
         let capacity = Capacity::new(objects, step(&mut random) % (1 << 20)).unwrap();
-        pool.set_capacity(capacity, Author::Policy, "stress");
+        pool.set_capacity(capacity, Change::policy("stress"));
         let extra_bytes = if step(&mut random) % 4 == 0 { u64::MAX } else { 0 };
         registry.pass(Job::Reclaim { extra_bytes });
         registry.drop_condemned(Duration::from_micros(100), || false);
         let stats = pool.stats();
         assert!(stats.slots <= 64);
-        pool.set_lease_level(if objects % 2 == 0 { LeaseLevel::All } else { LeaseLevel::DEFAULT });
+        pool.set_lease_level(
+            if objects % 2 == 0 { LeaseLevel::All } else { LeaseLevel::DEFAULT },
+            Change::policy("stress"),
+        );
         registry.grant().set((objects % 3 == 0).then_some(0));
         pool.suspects(Duration::ZERO);
         thread::sleep(Duration::from_micros(200));

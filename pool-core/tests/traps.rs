@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Fails instead of hanging.
 fn within(secs: u64, what: &str, f: impl FnOnce() + Send + 'static) {
@@ -226,16 +226,15 @@ impl Managed for Bad {
     fn stats(&self) -> PoolStats {
         PoolStats::default()
     }
-    fn capacity(&self) -> Knob<Capacity> {
-        Knob { value: Capacity::ZERO, generation: 0, author: Author::Person, reason: String::new() }
+    fn knobs(&self) -> Knobs {
+        KnobSet::new(Capacity::ZERO).read(Instant::now())
     }
-    fn set_capacity(&self, _: Capacity, _: Author, _: &str) -> u64 {
-        0
+    fn set(&self, setting: Setting, change: Change) -> Applied {
+        KnobSet::new(Capacity::ZERO).set(setting, change, Instant::now())
     }
-    fn lease_level(&self) -> LeaseLevel {
-        LeaseLevel::Off
+    fn withdraw(&self, _: KnobKind, _: Author) -> bool {
+        false
     }
-    fn set_lease_level(&self, _: LeaseLevel) {}
     fn suspects(&self, _: Duration) -> Vec<Suspect> {
         vec![]
     }

@@ -9,7 +9,7 @@ use crate::{Refused, suggest};
 use leaked_as_budget::LeakedAsBudget;
 use pool_controller::Mode;
 use pool_controller::decide::Policy;
-use pool_core::{Author, Capacity, LeaseLevel, Registry};
+use pool_core::{Capacity, Change, LeaseLevel, Registry};
 use serde::Serialize;
 
 /// A defect.
@@ -73,9 +73,11 @@ impl Broken {
         for pool in registry.pools() {
             match self {
                 // A controller raises the level of a leaking pool, but leaves alone what is off.
-                Self::LeasesOff => pool.set_lease_level(LeaseLevel::Off),
+                Self::LeasesOff => {
+                    pool.set_lease_level(LeaseLevel::Off, Change::operator("broken on purpose"));
+                }
                 Self::ControllerOff => {
-                    pool.set_capacity(Capacity::UNBOUNDED, Author::Person, "broken on purpose");
+                    pool.set_capacity(Capacity::UNBOUNDED, Change::operator("broken on purpose"));
                 }
                 Self::LeakedCountedAsBudget => {}
             }

@@ -76,7 +76,9 @@ pub(crate) struct Pool {
 pub(crate) struct Gets {
     pub(crate) hit: u64,
     pub(crate) refill: u64,
+    pub(crate) victim: u64,
     pub(crate) created: u64,
+    pub(crate) bypassed: u64,
 }
 
 /// A place whose leases are out for too long.
@@ -88,11 +90,11 @@ pub(crate) struct Suspect {
 impl Gets {
     /// Gets that reused an object.
     pub(crate) const fn reused(self) -> u64 {
-        self.hit + self.refill
+        self.hit + self.refill + self.victim
     }
 
     pub(crate) const fn total(self) -> u64 {
-        self.reused() + self.created
+        self.reused() + self.created + self.bypassed
     }
 }
 
@@ -102,7 +104,9 @@ impl Pools {
         self.pools.values().fold(Gets::default(), |sum, pool| Gets {
             hit: sum.hit + pool.gets_total.hit,
             refill: sum.refill + pool.gets_total.refill,
+            victim: sum.victim + pool.gets_total.victim,
             created: sum.created + pool.gets_total.created,
+            bypassed: sum.bypassed + pool.gets_total.bypassed,
         })
     }
 }

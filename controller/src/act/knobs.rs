@@ -5,7 +5,7 @@
 //! that the policy meets its own plans in the next inputs. Knows no memory figures but the limit.
 
 use crate::decide::{LeaseWish, Plan};
-use pool_core::{Author, Capacity, Knob, LeaseLevel, Managed};
+use pool_core::{Author, Capacity, Change, Knob, KnobKind, LeaseLevel, Managed};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,13 +27,13 @@ struct PoolKnobs {
     /// What the last plan wanted; when observing, what is pretended.
     capacity_bytes: Option<u64>,
     turns: Turns,
-    /// The level before leases were raised.
-    leases_before: Option<LeaseLevel>,
+    /// Every lease is on record because of a leak.
+    leases_raised: bool,
 }
 
-/// Whether a capacity was set by someone who stands above a policy.
-pub(crate) fn is_pinned(capacity: &Knob<Capacity>) -> bool {
-    capacity.generation > 0 && capacity.author > Author::Policy
+/// Whether a pool's capacity is not a policy's to set: it is pinned, or someone who stands above a policy set it.
+pub(crate) fn is_pinned(knobs: &pool_core::Knobs) -> bool {
+    knobs.priority.value.is_pinned() || knobs.capacity.is_override()
 }
 
 impl Knobs {
@@ -80,10 +80,11 @@ impl Knobs {
         plan: &Plan,
         limit_bytes: Option<u64>,
     ) -> bool {
-        let real = pool.capacity();
-        if is_pinned(&real) {
+        let knobs = pool.knobs();
+        if is_pinned(&knobs) {
             return false;
         }
+        let real = knobs.capacity;
         let before = self.capacity_bytes(pool.name(), &real);
         let knobs = self.pools.entry(pool.name().to_owned()).or_default();
         knobs.capacity_bytes = Some(bytes);
@@ -98,22 +99,24 @@ impl Knobs {
         true
     }
 
-    /// Leases that are off were switched off by someone who knows why.
+    /// Leases that are off were switched off by someone who knows why, and what an operator or a person has set is
+    /// theirs.
     fn set_leases(&mut self, pool: &dyn Managed, wish: LeaseWish) -> bool {
-        let knobs = self.pools.entry(pool.name().to_owned()).or_default();
-        let level = pool.lease_level();
-        let wanted = match wish {
-            LeaseWish::All if level == LeaseLevel::Off => return false,
-            LeaseWish::All => {
-                knobs.leases_before.get_or_insert(level);
-                Some(LeaseLevel::All)
-            }
-            // If someone has changed the level meanwhile, it is theirs.
-            LeaseWish::AsBefore => knobs.leases_before.take().filter(|_| level == LeaseLevel::All),
-        };
-        let Some(wanted) = wanted.filter(|wanted| *wanted != level) else { return false };
-        if self.enforce {
-            pool.set_lease_level(wanted);
+        let raised = &mut self.pools.entry(pool.name().to_owned()).or_default().leases_raised;
+        let sampling = pool.knobs().sampling;
+        let ours = !sampling.is_override() && sampling.value.leases() != LeaseLevel::Off;
+        let raise = wish == LeaseWish::All && ours;
+        if raise == *raised || (wish == LeaseWish::All && !ours) {
+            return false;
+        }
+        *raised = raise;
+        if self.enforce && raise {
+            pool.set_lease_level(
+                LeaseLevel::All,
+                Change::policy("a leak: every lease on record until its site is known"),
+            );
+        } else if self.enforce {
+            pool.withdraw(KnobKind::Sampling, Author::Policy);
         }
         true
     }
@@ -122,8 +125,10 @@ impl Knobs {
 /// Sets the bytes of a capacity and leaves its objects.
 pub(super) fn write_bytes(pool: &dyn Managed, real: &Knob<Capacity>, bytes: u64, reason: &str) {
     // In range by the minimum; a refusal could only keep what is there.
-    if let Ok(capacity) = Capacity::new(real.value.objects_max(), bytes.min(Capacity::BYTES_LIMIT)) {
-        pool.set_capacity(capacity, Author::Policy, reason);
+    let capacity = Capacity::new(real.value.objects_max(), bytes.min(Capacity::BYTES_LIMIT))
+        .and_then(|capacity| capacity.with_floor(real.value.objects_floor()));
+    if let Ok(capacity) = capacity {
+        pool.set_capacity(capacity, Change::policy(reason));
     }
 }
 
@@ -183,7 +188,7 @@ mod tests {
     #[test]
     fn a_persons_word_stands() {
         let pool = FakePool::new("a");
-        pool.set_capacity(Capacity::new(7, 77).expect("in range"), Author::Person, "by hand");
+        pool.set_capacity(Capacity::new(7, 77).expect("in range"), Change::operator("by hand"));
         assert!(!Knobs::new(true).apply(&pools(&pool), &plan(Some(5000), None), None));
         assert_eq!(pool.capacity().value.bytes_max(), 77);
     }
@@ -213,12 +218,12 @@ mod tests {
     fn leases_that_are_off_stay_off_and_a_hand_in_between_wins() {
         let pool = FakePool::new("a");
         let mut knobs = Knobs::new(true);
-        pool.set_lease_level(LeaseLevel::Off);
+        pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
         assert!(!knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::All)), None));
         assert_eq!(pool.lease_level(), LeaseLevel::Off);
-        pool.set_lease_level(LeaseLevel::DEFAULT);
+        assert!(pool.withdraw(KnobKind::Sampling, Author::Operator));
         let _ = knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::All)), None);
-        pool.set_lease_level(LeaseLevel::Off);
+        pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
         let _ = knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::AsBefore)), None);
         assert_eq!(pool.lease_level(), LeaseLevel::Off);
     }

@@ -50,7 +50,7 @@ fn is_over(pool: &dyn Managed) -> bool {
 mod tests {
     use super::*;
     use crate::fake::FakePool;
-    use pool_core::{Author, Capacity};
+    use pool_core::{Capacity, Change};
 
     fn registered(pools: &[Arc<FakePool>]) -> (Registry, Vec<Arc<dyn Managed>>) {
         let registry = Registry::new();
@@ -63,13 +63,13 @@ mod tests {
 
     fn cut(pool: &FakePool, bytes: u64) {
         let capacity = Capacity::new(FakePool::OBJECTS_MAX, bytes).expect("in range");
-        pool.set_capacity(capacity, Author::Policy, "test");
+        pool.set_capacity(capacity, Change::policy("test"));
     }
 
     #[test]
     fn what_is_above_goes_first_from_the_depot_then_from_the_magazines() {
         let pool = FakePool::new("a");
-        pool.set(|stats| (stats.idle_bytes, stats.depot_objects, stats.idle_objects) = (1000, 6, 10));
+        pool.set_stats(|stats| (stats.idle_bytes, stats.depot_objects, stats.idle_objects) = (1000, 6, 10));
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 500);
         assert_eq!(trim(&registry, &pools, false), 500);
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn nothing_is_touched_when_nothing_is_above() {
         let pool = FakePool::new("a");
-        pool.set(|stats| stats.idle_bytes = 400);
+        pool.set_stats(|stats| stats.idle_bytes = 400);
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 400);
         assert_eq!((trim(&registry, &pools, false), pool.passes()), (0, 0));
@@ -100,7 +100,9 @@ mod tests {
     #[test]
     fn slow_drops_are_sliced_and_left_for_the_next_tick() {
         let pool = FakePool::new("a");
-        pool.set(|stats| (stats.idle_bytes, stats.idle_objects, stats.depot_objects) = (1000, 1000, 1000));
+        pool.set_stats(|stats| {
+            (stats.idle_bytes, stats.idle_objects, stats.depot_objects) = (1000, 1000, 1000)
+        });
         pool.set_drop_time(Duration::from_millis(1));
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 0);

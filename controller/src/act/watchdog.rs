@@ -84,9 +84,10 @@ fn fall_back(registry: &Registry, last_limit_bytes: Option<u64>, reason: &str) {
     let pools = registry.pools();
     let share = safe_bytes(last_limit_bytes) / u64::try_from(pools.len().max(1)).unwrap_or(1);
     for pool in &pools {
-        let capacity = pool.capacity();
-        if !is_pinned(&capacity) && capacity.value.bytes_max() > share {
-            write_bytes(pool.as_ref(), &capacity, share, reason);
+        let knobs = pool.knobs();
+        let capacity = &knobs.capacity;
+        if !is_pinned(&knobs) && capacity.value.bytes_max() > share {
+            write_bytes(pool.as_ref(), capacity, share, reason);
         }
     }
     // No pass: the loop may have died inside one. What idles in magazines beyond the capacity goes as threads use
@@ -101,7 +102,7 @@ fn fall_back(registry: &Registry, last_limit_bytes: Option<u64>, reason: &str) {
 mod tests {
     use super::*;
     use crate::fake::FakePool;
-    use pool_core::{Author, Capacity, Managed};
+    use pool_core::{Capacity, Change, Managed};
     use std::sync::Arc;
 
     const MIB: u64 = 1 << 20;
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn a_lease_that_is_not_renewed_makes_the_pools_safe_once() {
         let (registry, a, b) = setup();
-        a.set(|stats| (stats.idle_bytes, stats.idle_objects, stats.depot_objects) = (60 * MIB, 60, 60));
+        a.set_stats(|stats| (stats.idle_bytes, stats.idle_objects, stats.depot_objects) = (60 * MIB, 60, 60));
         let start = Instant::now();
         let lease = Lease::new(start, LEASE);
         lease.renew(Duration::from_secs(10), Some(200 * MIB));
@@ -139,7 +140,7 @@ mod tests {
         assert!(look(&lease, &registry, start + Duration::from_secs(6)));
         lease.renew(Duration::from_secs(7), None);
         assert!(!look(&lease, &registry, start + Duration::from_secs(12)));
-        a.set_capacity(Capacity::UNBOUNDED, Author::Policy, "grown");
+        a.set_capacity(Capacity::UNBOUNDED, Change::policy("grown"));
         assert!(look(&lease, &registry, start + Duration::from_secs(13)));
         assert_eq!(a.capacity().value.bytes_max(), 4 * MIB, "8 MiB for two without a limit");
     }
@@ -148,8 +149,8 @@ mod tests {
     fn a_capacity_that_is_safe_already_and_one_set_by_hand_are_left_alone() {
         let (registry, a, b) = setup();
         let small = Capacity::new(1, MIB).expect("in range");
-        a.set_capacity(small, Author::Policy, "small");
-        b.set_capacity(Capacity::UNBOUNDED, Author::Person, "by hand");
+        a.set_capacity(small, Change::policy("small"));
+        b.set_capacity(Capacity::UNBOUNDED, Change::operator("by hand"));
         let start = Instant::now();
         assert!(look(&Lease::new(start, LEASE), &registry, start + Duration::from_secs(9)));
         assert_eq!((a.capacity().value, b.capacity().value), (small, Capacity::UNBOUNDED));

@@ -149,7 +149,7 @@ fn figures(stats: &PoolStats, pool: &dyn Managed, lost_estimate: u64, suspects: 
         expected_weight_bytes: stats.expected_weight,
         created_total: stats.created,
         dropped_total: by_reason(&stats.dropped),
-        gets_total: [("hit", gets.hit), ("refill", gets.refill), ("created", gets.created)].into(),
+        gets_total: gets.by_outcome().into(),
         returns_total,
         hit_ratio: gets.hit_ratio(),
         lost_estimate,

@@ -2,7 +2,7 @@
 
 use super::{NODE, balanced, buffers, drain};
 use crate::sync::test_hook;
-use crate::{Author, Capacity, DropReason, Job, LeaseLevel, Pool, Registry};
+use crate::{Capacity, Change, DropReason, Job, LeaseLevel, Pool, Registry};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -116,7 +116,7 @@ fn capacity_holds_strictly_after_a_cut() {
         (Capacity::new(50, 7500).unwrap(), 7),
         (Capacity::ZERO, 0),
     ] {
-        managed.set_capacity(capacity, Author::Person, "test");
+        managed.set_capacity(capacity, Change::operator("test"));
         registry.pass(Job::Reclaim { extra_bytes: 0 });
         registry.drop_condemned(Duration::MAX, || false);
         let stats = balanced(&registry);
@@ -144,13 +144,13 @@ fn a_lease_level_is_in_force_with_the_next_get() {
     let pool = buffers(&registry);
     let managed = pool.managed();
     drop(pool.get());
-    managed.set_lease_level(LeaseLevel::All);
+    managed.set_lease_level(LeaseLevel::All, Change::operator("test"));
     let lent: Vec<_> = (0..10).map(|_| pool.get()).collect();
     let suspects = managed.suspects(Duration::ZERO);
     assert_eq!((suspects.len(), suspects[0].count), (1, 10));
     assert!(suspects[0].site.file().ends_with("drain.rs"));
     drop(lent);
-    managed.set_lease_level(LeaseLevel::Off);
+    managed.set_lease_level(LeaseLevel::Off, Change::operator("test"));
     let _lent: Vec<_> = (0..1000).map(|_| pool.get()).collect();
     assert_eq!(managed.suspects(Duration::ZERO), []);
 }

@@ -3,7 +3,7 @@
 use super::{balanced, buffers};
 use crate::managed::Managed;
 use crate::sync::test_hook;
-use crate::{Author, Capacity, Job, Keep, LeaseLevel, Pool, Recycle, Registry, Retention};
+use crate::{Capacity, Change, Job, Keep, LeaseLevel, Pool, Recycle, Registry, Retention};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -68,7 +68,7 @@ fn credit_is_conserved_to_the_byte_whatever_went_on() {
             while !over.load(Relaxed) {
                 let objects = u32::try_from(step(&mut x) % 300).unwrap();
                 let capacity = Capacity::new(objects, step(&mut x) % (1 << 20)).unwrap();
-                managed.set_capacity(capacity, Author::Policy, "test");
+                managed.set_capacity(capacity, Change::policy("test"));
                 match step(&mut x) % 4 {
                     0 => drop(registry.pass(Job::Reclaim { extra_bytes: step(&mut x) % 100_000 })),
                     1 => drop(managed.trim_depot(step(&mut x) % 10_000, crate::DropReason::Pressure)),
@@ -88,7 +88,7 @@ fn credit_is_conserved_to_the_byte_whatever_went_on() {
     let capacity = managed.capacity().value;
     let all = (i64::from(capacity.objects_max()), i64::try_from(capacity.bytes_max()).unwrap());
     assert_eq!(credit(&pool), all);
-    managed.set_capacity(Capacity::new(500, 5 << 20).unwrap(), Author::Policy, "test");
+    managed.set_capacity(Capacity::new(500, 5 << 20).unwrap(), Change::policy("test"));
     registry.pass(Job::Reclaim { extra_bytes: 0 });
     registry.drop_condemned(Duration::MAX, || false);
     let stats = balanced(&registry);
@@ -216,7 +216,7 @@ fn a_busy_depot_costs_no_credit() {
     let registry = Registry::new();
     let pool = buffers(&registry);
     let managed = pool.managed();
-    managed.set_lease_level(LeaseLevel::Off);
+    managed.set_lease_level(LeaseLevel::Off, Change::operator("test"));
     let guards: Vec<_> = (0..200).map(|_| pool.get()).collect();
     let keeper = pool.keeper();
     keeper.shared().depot.while_locked(|_| drop(guards)); // a full magazine cannot overflow

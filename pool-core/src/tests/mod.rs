@@ -1,12 +1,14 @@
 //! Tests that need the inside: a thread held inside its fast path, counts of live insides.
 
+mod cycles;
 mod drain;
 mod grant;
+mod knobs;
 mod ledger;
 mod lifetime;
 mod litmus;
 
-use crate::{Job, Pool, PoolStats, Registry};
+use crate::{Capacity, Job, Pool, PoolStats, Registry};
 
 /// What a node of a `Vec<u8>` weighs beside the buffer.
 const NODE: u64 = size_of::<crate::node::Node<Vec<u8>, crate::ByTrait>>() as u64;
@@ -14,6 +16,11 @@ const NODE: u64 = size_of::<crate::node::Node<Vec<u8>, crate::ByTrait>>() as u64
 /// A registered pool of buffers.
 fn buffers(registry: &Registry) -> Pool<Vec<u8>> {
     Pool::builder("buffers").registry(registry).build_with(|| Vec::with_capacity(1000)).unwrap()
+}
+
+/// A registered pool of vectors that hold nothing.
+fn vecs(registry: &Registry, capacity: Capacity) -> Pool<Vec<u8>> {
+    Pool::builder("vecs").registry(registry).capacity(capacity).build_with(Vec::new).unwrap()
 }
 
 /// A consistent snapshot, which must balance.

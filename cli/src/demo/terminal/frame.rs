@@ -165,7 +165,7 @@ mod tests {
             idle_bytes: 10 << 20,
             lent_bytes: 70 << 20,
             capacity_bytes: 30 << 20,
-            gets_total: Gets { hit: 90, refill: 5, created: 5 },
+            gets_total: Gets { hit: 90, refill: 5, created: 5, ..Gets::default() },
             ..Pool::default()
         };
         let fixed = Pool { capacity_bytes: 1 << 46, ..Pool::default() };

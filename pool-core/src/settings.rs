@@ -1,0 +1,115 @@
+//! A pool's knobs: how a change comes into force.
+
+use crate::knobs::{Applied, Author, Capacity, Change, Eviction, KnobKind, KnobSet, Knobs, Setting};
+use crate::knobs::{Priority, Reuse, Sampling};
+use crate::shared::{Shared, signed};
+use crate::slot::attention;
+use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::sync::clock::{self, Instant};
+use crate::sync::{Mutex, PoisonError};
+
+/// Knobs with their layers, and what of them is in force in the pool.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    state: Mutex<State>,
+    /// [`Priority`] in one word, for creates of other pools: the weight, and above it whether it is pinned.
+    priority: AtomicU32,
+}
+
+#[derive(Debug)]
+struct State {
+    set: KnobSet,
+    in_force: Values,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Values {
+    capacity: Capacity,
+    sampling: Sampling,
+    eviction: Eviction,
+    reuse: Reuse,
+    priority: Priority,
+}
+
+impl Values {
+    fn of(knobs: &Knobs) -> Self {
+        Self {
+            capacity: knobs.capacity.value,
+            sampling: knobs.sampling.value,
+            eviction: knobs.eviction.value,
+            reuse: knobs.reuse.value,
+            priority: knobs.priority.value,
+        }
+    }
+}
+
+const PINNED: u32 = 1 << 31;
+
+impl Settings {
+    pub(crate) fn new(mut set: KnobSet) -> Self {
+        let in_force = Values::of(&set.read(clock::now()));
+        let priority = AtomicU32::new(word(in_force.priority));
+        Self { state: Mutex::new(State { set, in_force }), priority }
+    }
+
+    /// The weight; `None` if the pool is pinned.
+    pub(crate) fn weight(&self) -> Option<u32> {
+        let word = self.priority.load(Relaxed);
+        (word & PINNED == 0).then_some(word)
+    }
+}
+
+fn word(priority: Priority) -> u32 {
+    priority.weight() | if priority.is_pinned() { PINNED } else { 0 }
+}
+
+impl Shared {
+    /// All knobs of one moment. What has expired by now ends here.
+    pub(crate) fn knobs(&self) -> Knobs {
+        self.change(|_, _| ()).1
+    }
+
+    pub(crate) fn set(&self, setting: Setting, change: Change) -> Applied {
+        self.change(|set, now| set.set(setting, change, now)).0
+    }
+
+    pub(crate) fn withdraw(&self, knob: KnobKind, author: Author) -> bool {
+        self.change(|set, _| set.withdraw(knob, author)).0
+    }
+
+    fn change<O>(&self, f: impl FnOnce(&mut KnobSet, Instant) -> O) -> (O, Knobs) {
+        let now = clock::now();
+        let mut state = self.settings.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let output = f(&mut state.set, now);
+        let knobs = state.set.read(now);
+        let (before, after) = (state.in_force, Values::of(&knobs));
+        if before != after {
+            state.in_force = after;
+            self.put_in_force(before, after);
+        }
+        (output, knobs)
+    }
+
+    /// Under the lock of the knobs, so that changes come into force in their order.
+    fn put_in_force(&self, before: Values, after: Values) {
+        let mut bits = 0;
+        if before.capacity != after.capacity {
+            let (objects, bytes) = (after.capacity.objects_max(), after.capacity.bytes_max());
+            self.credit.resize(i64::from(objects), signed(bytes));
+            if objects < before.capacity.objects_max() || bytes < before.capacity.bytes_max() {
+                bits |= attention::RECREDIT;
+            }
+        }
+        if (before.sampling, before.reuse) != (after.sampling, after.reuse) {
+            bits |= attention::REDRAW;
+        }
+        self.settings.priority.store(word(after.priority), Relaxed);
+        if bits != 0 {
+            // Under the table's lock: a slot is made after the new rates or found here.
+            self.table.with_slots(|slots| {
+                self.rates.set(after.sampling, after.reuse);
+                slots.for_each(|slot| slot.set(bits));
+            });
+        }
+    }
+}

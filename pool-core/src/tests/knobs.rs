@@ -1,0 +1,138 @@
+//! Knobs come into force, for every thread within one operation.
+
+use super::vecs;
+use crate::{
+    Author, Capacity, Change, DropReason, Job, KnobKind, LeaseLevel, Priority, Ratio, Registry, Reuse,
+    Setting,
+};
+use std::sync::mpsc;
+use std::time::Duration;
+
+#[test]
+fn a_share_of_gets_bypasses_the_pool() {
+    let registry = Registry::new();
+    let pool = vecs(&registry, Capacity::UNBOUNDED);
+    let managed = pool.managed();
+    let gets = |reuse: f64| {
+        let before = pool.stats();
+        managed.set(Setting::Reuse(Reuse(Ratio::new(reuse).unwrap())), Change::operator("test"));
+        for _ in 0..10_000 {
+            drop(pool.get());
+        }
+        let after = pool.stats();
+        let dropped =
+            after.dropped[DropReason::Bypassed as usize] - before.dropped[DropReason::Bypassed as usize];
+        let bypassed = after.gets.bypassed - before.gets.bypassed;
+        assert_eq!(dropped, bypassed, "what bypasses on its way out bypasses on its way in");
+        bypassed
+    };
+    // Trials serve one get in some thousand fresh, whatever the knob says.
+    assert!(gets(1.0) < 100);
+    assert_eq!(gets(0.0), 10_000);
+    let quarter = gets(0.75);
+    assert!((2300..2700).contains(&quarter), "{quarter}");
+    let stats = registry.pass(Job::Snapshot).remove(0).1.snapshot.unwrap();
+    assert_eq!((stats.consistent, stats.imbalance, stats.gets.total()), (true, 0, 30_000));
+}
+
+#[test]
+fn a_cut_is_in_force_within_one_operation_of_each_thread() {
+    let registry = Registry::new();
+    let pool = vecs(&registry, Capacity::new(1000, 1 << 30).unwrap());
+    let (tell, told) = mpsc::channel();
+    let (done, wait) = mpsc::channel();
+    let thread = std::thread::spawn({
+        let pool = pool.clone();
+        move || {
+            // Room for several, one of them used.
+            drop(pool.get());
+            let held: Vec<_> = (0..3).map(|_| pool.get()).collect();
+            done.send(()).unwrap();
+            told.recv().unwrap();
+            drop(held);
+        }
+    });
+    wait.recv().unwrap();
+    pool.managed().set_capacity(Capacity::ZERO, Change::policy("cut"));
+    tell.send(()).unwrap();
+    thread.join().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.idle_objects, stats.returns_dropped[DropReason::Full as usize]), (0, 3), "{stats:?}");
+}
+
+#[test]
+fn an_override_ends_by_itself_and_what_was_below_is_in_force() {
+    let registry = Registry::new();
+    let pool = vecs(&registry, Capacity::new(1000, 1 << 30).unwrap());
+    let managed = pool.managed();
+    let by_hand = Change::person("keep nothing", Duration::from_millis(1)).unwrap();
+    assert!(managed.set_capacity(Capacity::ZERO, by_hand).in_force);
+    let policy = Capacity::new(7, 1 << 20).unwrap();
+    assert!(!managed.set_capacity(policy, Change::policy("tide")).in_force);
+    // The life of the override is a millisecond; nothing but the clock can end it.
+    while managed.capacity().author == Author::Person {
+        std::thread::yield_now();
+    }
+    assert_eq!((managed.capacity().value, pool.stats().capacity_objects), (policy, 7));
+    drop((0..20).map(|_| pool.get()).collect::<Vec<_>>());
+    assert_eq!(pool.stats().idle_objects, 7);
+}
+
+#[test]
+fn all_knobs_are_read_at_one_moment() {
+    let registry = Registry::new();
+    let pool = vecs(&registry, Capacity::UNBOUNDED);
+    let managed = pool.managed();
+    // Both knobs always say the same number; a torn reading would not.
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for n in 1..2000 {
+                managed.set_capacity(Capacity::new(n, 1).unwrap(), Change::policy(n.to_string()));
+            }
+        });
+        let mut last = 0;
+        while !writer.is_finished() {
+            let knobs = managed.knobs();
+            assert!(knobs.generation >= last, "generations only rise");
+            assert_eq!(knobs.generation, knobs.capacity.generation);
+            if knobs.generation > 0 {
+                assert_eq!(knobs.capacity.reason, knobs.capacity.value.objects_max().to_string());
+            }
+            last = knobs.generation;
+        }
+    });
+}
+
+#[test]
+fn levels_are_layers_too() {
+    let registry = Registry::new();
+    let managed = vecs(&registry, Capacity::UNBOUNDED).managed();
+    managed.set_lease_level(LeaseLevel::All, Change::policy("a leak"));
+    assert_eq!(managed.lease_level(), LeaseLevel::All);
+    assert!(managed.withdraw(KnobKind::Sampling, Author::Policy));
+    assert_eq!(managed.lease_level(), LeaseLevel::DEFAULT);
+}
+
+#[test]
+fn creates_take_from_the_lightest_pool_first_and_never_from_a_pinned_one() {
+    let registry = Registry::new();
+    let pool = |name: &str, priority: Priority| {
+        let builder = crate::Pool::builder(name).registry(&registry).knob(Setting::Priority(priority));
+        let pool = builder.build_with(|| vec![0_u8; 1000]).unwrap();
+        drop((0..10).map(|_| pool.get()).collect::<Vec<_>>());
+        registry.pass(Job::Reclaim { extra_bytes: 0 });
+        pool
+    };
+    let pinned = pool("pinned", Priority::new(1).unwrap().pinned());
+    let heavy = pool("heavy", Priority::new(200).unwrap());
+    let light = pool("light", Priority::new(50).unwrap());
+    let creator = pool("creator", Priority::DEFAULT);
+    let held: Vec<_> = (0..10).map(|_| creator.get()).collect();
+    registry.grant().set(Some(0));
+    let idle = || [&pinned, &heavy, &light].map(|p| p.stats().idle_objects);
+    let created: Vec<_> = (0..10).map(|_| creator.get()).collect();
+    assert_eq!(idle(), [10, 10, 0]);
+    let more: Vec<_> = (0..15).map(|_| creator.get()).collect();
+    assert_eq!(idle(), [10, 0, 0]);
+    drop((held, created, more));
+}

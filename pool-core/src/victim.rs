@@ -1,0 +1,101 @@
+//! The victim: surplus of past cycles that has one more cycle to be wanted.
+//!
+//! One batch a cycle, the newest handed out first. What is left of a batch when its time is over is dropped by the
+//! cycle that finds it so. Like the depot it knows neither capacity nor slots: its objects keep their credit.
+
+use crate::node::NodePtr;
+use crate::sync::clock::Instant;
+use crate::sync::{Mutex, MutexGuard, PoisonError, try_lock};
+use std::collections::VecDeque;
+
+pub(crate) struct Victim(Mutex<Content>);
+
+#[derive(Default)]
+struct Content {
+    /// Oldest in front; none is empty.
+    batches: VecDeque<Batch>,
+    objects: u64,
+    bytes: u64,
+}
+
+struct Batch {
+    cycle: u64,
+    since: Instant,
+    /// Coldest first.
+    nodes: VecDeque<NodePtr>,
+}
+
+/// How old a batch is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Age {
+    /// The cycle whose surplus it was.
+    pub(crate) cycle: u64,
+    /// When that was.
+    pub(crate) since: Instant,
+}
+
+impl Victim {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Content::default()))
+    }
+
+    /// Takes up to `max` of the newest objects, the newest last. Never waits: for gets.
+    pub(crate) fn take(&self, max: usize, into: &mut Vec<NodePtr>) {
+        let Some(mut content) = try_lock(&self.0) else { return };
+        let Some(batch) = content.batches.back_mut() else { return };
+        let rest = batch.nodes.len().saturating_sub(max);
+        into.extend(batch.nodes.drain(rest..));
+        if batch.nodes.is_empty() {
+            content.batches.pop_back();
+        }
+        content.objects -= into.len() as u64;
+        content.bytes -= into.iter().map(|node| node.weight()).sum::<u64>();
+    }
+
+    // ---- for the drainer, which may wait ----
+
+    /// Adds the surplus of a cycle, the coldest first.
+    pub(crate) fn put(&self, age: Age, nodes: Vec<NodePtr>) {
+        if !nodes.is_empty() {
+            let mut content = self.lock();
+            content.objects += nodes.len() as u64;
+            content.bytes += nodes.iter().map(|node| node.weight()).sum::<u64>();
+            content.batches.push_back(Batch { cycle: age.cycle, since: age.since, nodes: nodes.into() });
+        }
+    }
+
+    /// Takes the oldest objects one by one until `enough` says so of the next one's age, or none is left.
+    pub(crate) fn take_oldest(&self, mut enough: impl FnMut(Age) -> bool, mut each: impl FnMut(NodePtr)) {
+        let mut content = self.lock();
+        while let Some(batch) = content.batches.front_mut() {
+            if enough(Age { cycle: batch.cycle, since: batch.since }) {
+                return;
+            }
+            let node = batch.nodes.pop_front();
+            if batch.nodes.is_empty() {
+                content.batches.pop_front();
+            }
+            if let Some(node) = node {
+                content.objects -= 1;
+                content.bytes -= node.weight();
+                each(node);
+            }
+        }
+    }
+
+    /// Objects and bytes.
+    pub(crate) fn level(&self) -> (u64, u64) {
+        let content = self.lock();
+        (content.objects, content.bytes)
+    }
+
+    /// Runs `f` while nothing can enter or leave, with all objects.
+    pub(crate) fn while_locked<O>(&self, f: impl FnOnce(&mut dyn Iterator<Item = NodePtr>) -> O) -> O {
+        let content = self.lock();
+        f(&mut content.batches.iter().flat_map(|batch| batch.nodes.iter().copied()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
