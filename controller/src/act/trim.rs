@@ -101,7 +101,7 @@ mod tests {
     fn slow_drops_are_sliced_and_left_for_the_next_tick() {
         let pool = FakePool::new("a");
         pool.set_stats(|stats| {
-            (stats.idle_bytes, stats.idle_objects, stats.depot_objects) = (1000, 1000, 1000)
+            (stats.idle_bytes, stats.idle_objects, stats.depot_objects) = (1000, 1000, 1000);
         });
         pool.set_drop_time(Duration::from_millis(1));
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
