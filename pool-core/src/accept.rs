@@ -41,7 +41,7 @@ impl Shared {
         let Some(slot) = entry.slot else {
             return self.admit_to_depot(node, weight);
         };
-        if slot.len() >= self.credit.magazine(weight) {
+        if slot.len() >= self.account.credit.magazine(weight) {
             self.overflow(slot, weight)?;
         } else if !slot.fits(weight) && !self.raise_credit(slot, weight) {
             // Nothing is free. Other threads may be in want of what this one has too much of.
@@ -54,13 +54,13 @@ impl Shared {
 
     /// Makes room in a full magazine: half of it goes to the depot on its own credit, and the newcomer needs one.
     fn overflow(&self, slot: &Slot, weight: u64) -> Result<(), DropReason> {
-        let credit = self.credit.take(1, signed(weight));
+        let credit = self.account.credit.take(1, signed(weight));
         let sent = self.send_half(slot);
         if !credit {
             return Err(DropReason::Full);
         }
         if sent.is_err() {
-            self.credit.give(1, signed(weight));
+            self.account.credit.give(1, signed(weight));
             return sent;
         }
         let (objects, bytes) = slot.credit();
@@ -95,9 +95,9 @@ impl Shared {
         let (len, held) = (u32::try_from(slot.len()).unwrap_or(u32::MAX), slot.bytes());
         let need_objects = (len + 1).saturating_sub(objects);
         let need_bytes = (held + weight).saturating_sub(bytes);
-        let (free_objects, free_bytes) = self.credit.free();
+        let (free_objects, free_bytes) = self.account.credit.free();
         // A quarter of what is free at most, so that one slot does not take everything.
-        let most = u32::try_from(self.credit.magazine(weight)).unwrap_or(u32::MAX);
+        let most = u32::try_from(self.account.credit.magazine(weight)).unwrap_or(u32::MAX);
         let room = most.saturating_sub(objects);
         let ahead = u32::try_from(free_objects / 4).unwrap_or(0).min(AHEAD_MAX);
         let more_objects = ahead.min(room).max(need_objects);
@@ -106,7 +106,7 @@ impl Shared {
             .min(u64::try_from(free_bytes / 4).unwrap_or(0))
             .max(need_bytes);
         for (o, b) in [(more_objects, more_bytes), (need_objects, need_bytes)] {
-            if self.credit.take(i64::from(o), signed(b)) {
+            if self.account.credit.take(i64::from(o), signed(b)) {
                 slot.set_credit(objects + o, bytes + b);
                 return true;
             }
@@ -115,11 +115,11 @@ impl Shared {
     }
 
     fn admit_to_depot(&self, node: NodePtr, weight: u64) -> Result<(), DropReason> {
-        if !self.credit.take(1, signed(weight)) {
+        if !self.account.credit.take(1, signed(weight)) {
             return Err(DropReason::Full);
         }
         self.depot.put(home(), &mut vec![node]).map_err(|refused| {
-            self.credit.give(1, signed(weight));
+            self.account.credit.give(1, signed(weight));
             reason(refused)
         })
     }

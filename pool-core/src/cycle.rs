@@ -31,7 +31,7 @@ impl Shared {
         report.busy_slots = self.visit_slots(marked, fenced, |slot| {
             slot.take_surplus(share, &mut surplus);
             let (objects, bytes) = slot.take_unused();
-            self.credit.give(i64::from(objects), signed(bytes));
+            self.account.credit.give(i64::from(objects), signed(bytes));
         });
         self.depot.take_surplus(share, &mut surplus);
         report.moved_objects = surplus.len() as u64;

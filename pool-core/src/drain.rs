@@ -91,7 +91,7 @@ impl Shared {
             let before = nodes.len();
             let (objects, bytes) = slot.take_all(&mut nodes);
             let held: u64 = nodes[before..].iter().map(|n| n.weight()).sum();
-            self.credit.give(
+            self.account.credit.give(
                 i64::from(objects) - signed((nodes.len() - before) as u64),
                 signed(bytes) - signed(held),
             );
@@ -107,7 +107,7 @@ impl Shared {
         let mut condemned = Condemned::new(self, if closed { DropReason::Closed } else { reason });
         let extra = Cell::new(0_u64);
         let above = || {
-            let (objects, bytes) = self.credit.free();
+            let (objects, bytes) = self.account.credit.free();
             objects < 0 || bytes < 0
         };
         let enough = || !closed && !above() && extra.get() >= extra_bytes;
@@ -176,7 +176,7 @@ impl<'a> Condemned<'a> {
     }
 
     pub(crate) fn push(&mut self, node: NodePtr) {
-        self.shared.credit.give(1, signed(node.weight()));
+        self.shared.account.credit.give(1, signed(node.weight()));
         self.shared.count_trimmed(node, self.reason);
         self.taken += Taken { objects: 1, bytes: node.weight() };
         self.nodes.push(node);

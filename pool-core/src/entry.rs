@@ -50,7 +50,7 @@ impl Shared {
             Some(slot) => {
                 let (objects, bytes) = slot.give_up_unused();
                 if (objects, bytes) != (0, 0) {
-                    self.credit.give(i64::from(objects), signed(bytes));
+                    self.account.credit.give(i64::from(objects), signed(bytes));
                 }
             }
             None => {

@@ -50,20 +50,20 @@ impl<T, R> Inside<T, R> {
     /// I2.
     pub(crate) unsafe fn acquire(this: NonNull<Self>) {
         // SAFETY: I2. Relaxed: who counts up holds a count already.
-        unsafe { (*this.as_ptr()).shared.refs.fetch_add(1, Relaxed) };
+        unsafe { (*this.as_ptr()).shared.account.refs.fetch_add(1, Relaxed) };
     }
 
     /// # Safety
     /// I1: the caller gives up a count and does not use `this` again.
     pub(crate) unsafe fn release(this: NonNull<Self>) {
         // SAFETY: I2. Release pairs with the acquire below in the thread that frees.
-        if unsafe { (*this.as_ptr()).shared.refs.fetch_sub(1, Release) } != 1 {
+        if unsafe { (*this.as_ptr()).shared.account.refs.fetch_sub(1, Release) } != 1 {
             return;
         }
         // SAFETY: the count is 0: nobody else can reach it (I1), and it came from `Box::leak`.
         unsafe {
             // A load, not a fence: ThreadSanitizer does not model fences, and this is no hot path.
-            (*this.as_ptr()).shared.refs.load(Acquire);
+            (*this.as_ptr()).shared.account.refs.load(Acquire);
             drop(Box::from_raw(this.as_ptr()));
         }
         #[cfg(test)]

@@ -162,7 +162,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
 impl<T: Send + 'static, R: Recycler<T>> Clone for Pool<T, R> {
     fn clone(&self) -> Self {
         // Relaxed: who clones holds a handle already.
-        self.shared().handles.fetch_add(1, Relaxed);
+        self.shared().account.handles.fetch_add(1, Relaxed);
         Self { inside: self.inside }
     }
 }
@@ -170,7 +170,7 @@ impl<T: Send + 'static, R: Recycler<T>> Clone for Pool<T, R> {
 impl<T: Send + 'static, R: Recycler<T>> Drop for Pool<T, R> {
     fn drop(&mut self) {
         // AcqRel: the last handle sees what the others did before they went.
-        if self.shared().handles.fetch_sub(1, AcqRel) == 1 {
+        if self.shared().account.handles.fetch_sub(1, AcqRel) == 1 {
             // SAFETY: the handles' common count, given up by the last of them.
             unsafe { close(self.inside) };
         }

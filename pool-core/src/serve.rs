@@ -45,10 +45,10 @@ impl Shared {
     /// first: a thread that only gets does not hold what threads that return could use.
     fn refill(&self, entry: &Entry<'_>, slot: &Slot) -> Option<NodePtr> {
         let (objects, bytes) = slot.credit();
-        self.credit.give(i64::from(objects), signed(bytes));
+        self.account.credit.give(i64::from(objects), signed(bytes));
         slot.set_credit(0, 0);
         let mut batch = Vec::new();
-        let half = (self.credit.magazine(self.expected_weight()) / 2).max(1);
+        let half = (self.account.credit.magazine(self.expected_weight()) / 2).max(1);
         self.take_shared(entry, half, &mut batch);
         let node = batch.pop()?;
         let batch_bytes: u64 = batch.iter().map(|n| n.weight()).sum();
@@ -64,7 +64,7 @@ impl Shared {
         let mut one = Vec::new();
         self.take_shared(entry, 1, &mut one);
         let node = one.pop()?;
-        self.credit.give(1, signed(node.weight()));
+        self.account.credit.give(1, signed(node.weight()));
         Some(node)
     }
 

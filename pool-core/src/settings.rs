@@ -95,7 +95,7 @@ impl Shared {
         let mut bits = 0;
         if before.capacity != after.capacity {
             let (objects, bytes) = (after.capacity.objects_max(), after.capacity.bytes_max());
-            self.credit.resize(i64::from(objects), signed(bytes));
+            self.account.credit.resize(i64::from(objects), signed(bytes));
             if objects < before.capacity.objects_max() || bytes < before.capacity.bytes_max() {
                 bits |= attention::RECREDIT;
             }

@@ -28,20 +28,15 @@ use std::collections::VecDeque;
 
 pub(crate) struct Shared {
     pub(crate) table: Table,
-    /// Rule I1.
-    pub(crate) refs: AtomicUsize,
-    pub(crate) handles: AtomicUsize,
+    pub(crate) account: Account,
     pub(crate) closed: AtomicBool,
     pub(crate) rates: Rates,
     #[cfg(feature = "failpoints")]
     pub(crate) faults: AtomicBool,
     pub(crate) depot: Depot,
     pub(crate) victim: Victim,
-    pub(crate) credit: Credit,
     pub(crate) outside: Outside,
     pub(crate) leases: Leases,
-    /// What a return weighs, smoothed over the last eight changes.
-    expected_weight: AtomicU64,
     /// The most that a new object weighed.
     born_weight: AtomicU64,
     pub(crate) drainer: Mutex<Drainer>,
@@ -52,6 +47,17 @@ pub(crate) struct Shared {
     pub(crate) name: Box<str>,
     #[cfg(not(ebbpool_loom))]
     pub(crate) registry: Option<crate::registry::WeakRegistry>,
+}
+
+/// What the slow paths of all threads write: on cache lines of its own, away from what every fast path reads.
+#[repr(align(128))]
+pub(crate) struct Account {
+    /// Rule I1.
+    pub(crate) refs: AtomicUsize,
+    pub(crate) handles: AtomicUsize,
+    pub(crate) credit: Credit,
+    /// What a return weighs, smoothed over the last eight changes.
+    expected_weight: AtomicU64,
 }
 
 /// Cycles so far, and when the last one began.
@@ -68,6 +74,7 @@ pub(crate) struct Drainer {
 }
 
 /// Gets and returns that did not go through a slot: threads without an id, and owners that met a drainer.
+#[repr(align(128))]
 pub(crate) struct Outside {
     pub(crate) begun: AtomicU64,
     pub(crate) ended: AtomicU64,
@@ -96,22 +103,24 @@ impl Shared {
         rates.set(knobs.sampling.value, knobs.reuse.value);
         Self {
             table: Table::new(),
-            refs: AtomicUsize::new(1),
-            handles: AtomicUsize::new(1),
+            account: Account {
+                refs: AtomicUsize::new(1),
+                handles: AtomicUsize::new(1),
+                credit: Credit::new(objects, bytes),
+                expected_weight: AtomicU64::new(0),
+            },
             closed: AtomicBool::new(false),
             rates,
             #[cfg(feature = "failpoints")]
             faults: AtomicBool::new(false),
             depot: Depot::new(),
             victim: Victim::new(),
-            credit: Credit::new(objects, bytes),
             outside: Outside {
                 begun: AtomicU64::new(0),
                 ended: AtomicU64::new(0),
                 counters: Counters::new(),
             },
             leases: Leases::new(),
-            expected_weight: AtomicU64::new(0),
             born_weight: AtomicU64::new(0),
             drainer: Mutex::new(Drainer::default()),
             trimmed: Trimmed {
@@ -130,7 +139,7 @@ impl Shared {
 
     /// What an object is expected to weigh at its return, bytes; 0 before the first.
     pub(crate) fn expected_weight(&self) -> u64 {
-        self.expected_weight.load(Relaxed)
+        self.account.expected_weight.load(Relaxed)
     }
 
     /// The most that a new object weighed, bytes.
@@ -142,8 +151,8 @@ impl Shared {
     /// Takes note of what a new object weighs. It is the first thing known of a pool's objects; later it says
     /// nothing of what they weigh at their return: a buffer is born small.
     pub(crate) fn note_birth(&self, weight: u64) {
-        if self.expected_weight.load(Relaxed) == 0 {
-            self.expected_weight.store(weight, Relaxed);
+        if self.account.expected_weight.load(Relaxed) == 0 {
+            self.account.expected_weight.store(weight, Relaxed);
         }
         if weight > self.born_weight.load(Relaxed) {
             self.born_weight.store(weight, Relaxed);
@@ -152,9 +161,9 @@ impl Shared {
 
     /// Lost updates are harmless: it is an estimate.
     pub(crate) fn expect_weight(&self, weight: u64) {
-        let old = self.expected_weight.load(Relaxed);
+        let old = self.account.expected_weight.load(Relaxed);
         let new = if old == 0 { weight } else { old - old / 8 + weight / 8 };
-        self.expected_weight.store(new, Relaxed);
+        self.account.expected_weight.store(new, Relaxed);
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -52,16 +52,15 @@ pub(crate) mod attention {
     pub(crate) const BARRED: u32 = STOP | CLOSED;
 }
 
-/// Aligned so that two threads never write to one cache line (128: adjacent lines are fetched in pairs).
-#[repr(align(128))]
+/// Aligned so that two threads never write to one cache line (128: adjacent lines are fetched in pairs). What a get
+/// and a return touch beside the magazine is one line: the fields down to the first two counters.
+#[repr(C, align(128))]
 pub(crate) struct Slot {
     /// 1 while the owner is inside.
     active: AtomicU32,
     attention: AtomicU32,
     /// Objects in the magazine. Guarded.
     len: AtomicU32,
-    /// The lowest `len` since the last cycle: what lay below was surplus all the time. Guarded.
-    low: AtomicU32,
     /// Objects that the magazine may hold: this slot's part of the pool's capacity. Guarded.
     credit_objects: AtomicU32,
     /// Their bytes. Guarded.
@@ -70,6 +69,8 @@ pub(crate) struct Slot {
     credit_bytes: AtomicU64,
     /// The value of `gets` from which on a get is more than a get. Guarded.
     next_event: AtomicU64,
+    /// The lowest `len` since the last cycle: what lay below was surplus all the time. Guarded.
+    low: AtomicU32,
     pub(crate) counters: Counters,
     events: Events,
     magazine: [UnsafeCell<MaybeUninit<NodePtr>>; MAGAZINE],
@@ -77,6 +78,7 @@ pub(crate) struct Slot {
 
 /// What happened through one slot. Cumulative; guarded, so that a visit reads them all at one moment.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Counters {
     pub(crate) gets: AtomicU64,
     pub(crate) kept: AtomicU64,
@@ -128,11 +130,11 @@ impl Slot {
             active: AtomicU32::new(0),
             attention: AtomicU32::new(attention | fallback | attention::REDRAW),
             len: AtomicU32::new(0),
-            low: AtomicU32::new(0),
             credit_objects: AtomicU32::new(0),
             bytes: AtomicU64::new(0),
             credit_bytes: AtomicU64::new(0),
             next_event: AtomicU64::new(u64::MAX),
+            low: AtomicU32::new(0),
             counters: Counters::new(),
             events: Events::new(seed),
             magazine: std::array::from_fn(|_| UnsafeCell::new(MaybeUninit::uninit())),

@@ -33,7 +33,7 @@ impl Shared {
         in_victim: Level,
         slots: u64,
     ) -> PoolStats {
-        let (capacity_objects, capacity_bytes) = self.credit.capacity();
+        let (capacity_objects, capacity_bytes) = self.account.credit.capacity();
         let (recorded, missed) = self.leases.counts();
         let returned: u64 = total.kept + total.dropped.iter().sum::<u64>();
         let mut dropped = total.dropped;

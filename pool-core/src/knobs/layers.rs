@@ -269,8 +269,8 @@ impl KnobSet {
 #[derive(Clone, Debug)]
 struct Layers<T> {
     built: T,
-    /// By [`Author`].
-    layers: [Option<Layer<T>>; 3],
+    /// By [`Author`]; boxed, because most knobs of most pools have none.
+    layers: [Option<Box<Layer<T>>>; 3],
 }
 
 #[derive(Clone, Debug)]
@@ -291,7 +291,7 @@ impl<T: Copy> Layers<T> {
         let at = change.author as usize;
         // A time that the clock cannot express is never reached.
         let until = change.ttl.and_then(|ttl| now.checked_add(ttl));
-        self.layers[at] = Some(Layer { value, change, generation, until });
+        self.layers[at] = Some(Box::new(Layer { value, change, generation, until }));
         self.top(Author::Policy, now).map_or(Author::Policy, |layer| layer.change.author)
     }
 
@@ -311,7 +311,8 @@ impl<T: Copy> Layers<T> {
     }
 
     fn top(&self, floor: Author, now: Instant) -> Option<&Layer<T>> {
-        self.layers.iter().skip(floor as usize).rev().flatten().find(|layer| !layer.has_expired(now))
+        let layers = self.layers.iter().skip(floor as usize).rev().flatten();
+        layers.map(|layer| &**layer).find(|layer| !layer.has_expired(now))
     }
 
     fn in_force(&self, floor: Author, now: Instant) -> Knob<T> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 fn credit(pool: &Pool<Vec<u8>>) -> (i64, i64) {
     let keeper = pool.keeper();
     let shared = keeper.shared();
-    let (mut objects, mut bytes) = shared.credit.free();
+    let (mut objects, mut bytes) = shared.account.credit.free();
     shared.table.with_slots(|slots| {
         for slot in slots {
             let (o, b) = slot.credit();
@@ -92,7 +92,7 @@ fn credit_is_conserved_to_the_byte_whatever_went_on() {
     registry.pass(Job::Reclaim { extra_bytes: 0 });
     registry.drop_condemned(Duration::MAX, || false);
     let stats = balanced(&registry);
-    let free = pool.keeper().shared().credit.free();
+    let free = pool.keeper().shared().account.credit.free();
     let idle = (i64::try_from(stats.idle_objects).unwrap(), i64::try_from(stats.idle_bytes).unwrap());
     assert_eq!((free.0 + idle.0, free.1 + idle.1), (500, 5 << 20));
     assert_eq!((stats.lent_objects, stats.lent_bytes, stats.condemned_bytes), (0, 0, 0));
