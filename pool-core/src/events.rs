@@ -26,8 +26,10 @@ pub(crate) struct Due {
     pub(crate) record: bool,
     /// Serve it fresh and drop its object on return.
     pub(crate) bypass: bool,
-    /// Time it.
-    pub(crate) trial: Option<Arm>,
+    /// It is part of a trial, and its place in its arm's row.
+    pub(crate) trial: Option<(Arm, u32)>,
+    /// When a lease that is timed began, ns since the pool was built.
+    pub(crate) started_ns: u64,
 }
 
 /// The two arms of a trial of what the pool saves.
@@ -42,11 +44,11 @@ pub(crate) enum Arm {
 impl Due {
     /// Whether an idle object may serve.
     pub(crate) fn may_reuse(self) -> bool {
-        !self.bypass && self.trial != Some(Arm::Fresh)
+        !self.bypass && !matches!(self.trial, Some((Arm::Fresh, _)))
     }
 }
 
-/// Leases of one arm in a row: the first are not counted, they find caches and predictors cold.
+/// Leases of one arm in a row.
 pub(crate) const ARM: u32 = 16;
 
 /// What one slot has ahead, in numbers of gets. Guarded like the rest of the slot; zeroed bits mean "at once".
@@ -93,7 +95,7 @@ impl Rates {
         Due {
             record: one_in != 0 && n % one_in == 0,
             bypass: spread < self.bypass.load(Relaxed),
-            trial: None,
+            ..Due::default()
         }
     }
 }
@@ -139,7 +141,8 @@ impl Events {
         }
         if left > 0 {
             // A get that is bypassed anyway says nothing of either arm.
-            due.trial = (!due.bypass).then_some(if left > ARM { Arm::Pooled } else { Arm::Fresh });
+            let arm = if left > ARM { (Arm::Pooled, 2 * ARM - left) } else { (Arm::Fresh, ARM - left) };
+            due.trial = (!due.bypass).then_some(arm);
             self.trial_left.store(left - 1, Relaxed);
         }
         (due, self.earliest(gets + 1))
@@ -258,10 +261,9 @@ mod tests {
     fn a_trial_times_both_arms_in_a_row() {
         let seen = run(&rates(0, 64, 1.0), 1 << 20);
         let arms: Vec<_> = seen.iter().map(|(_, due)| due.trial.unwrap()).collect();
-        let arm = ARM as usize;
-        for trial in arms.chunks_exact(2 * arm) {
-            assert!(trial[..arm].iter().all(|a| *a == Arm::Pooled));
-            assert!(trial[arm..].iter().all(|a| *a == Arm::Fresh));
+        for trial in arms.chunks_exact(2 * ARM as usize) {
+            let row = |arm| (0..ARM).map(move |place| (arm, place));
+            assert!(trial.iter().copied().eq(row(Arm::Pooled).chain(row(Arm::Fresh))), "{trial:?}");
         }
         let share = (1 << 20) / arms.len();
         assert!((56..=72).contains(&share), "one in {share}");

@@ -1,10 +1,12 @@
 //! The guard: a lent object, returned when it is dropped.
 
+use crate::events::{Arm, Due};
 use crate::inside::{Inside, WEIGHT_MAX};
 use crate::lease::Record;
-use crate::node::{Node, NodePtr, Special};
+use crate::node::{Node, NodePtr, Special, Started};
 use crate::recycle::{ByTrait, Keep, Recycler};
 use crate::retention::Retention;
+use crate::shared::Shared;
 use crate::slot::Slot;
 use crate::stats::DropReason;
 use crate::thread_id;
@@ -60,10 +62,18 @@ impl<T, R: Recycler<T>> Pooled<T, R> {
         }
     }
 
-    /// The object will be dropped at its return: the get was not allowed to reuse.
-    pub(crate) fn bypass(&self) {
+    /// What the return must see to: that the get was not allowed to reuse, or that the lease is timed.
+    pub(crate) fn note(&self, due: Due) {
+        let special = match due.timed() {
+            Some(Arm::Pooled) => Special::TimedPooled,
+            Some(Arm::Fresh) => Special::TimedFresh,
+            None if due.may_reuse() => return,
+            None => Special::Bypassed,
+        };
         // SAFETY: N1; nobody else has the guard yet.
-        unsafe { (*self.node.as_ptr()).header.special = Special::Bypassed };
+        let header = unsafe { &mut (*self.node.as_ptr()).header };
+        header.special = special;
+        header.started = Started::at(due.started_ns);
     }
 
     /// The lease will not return, if a fault says so.
@@ -158,6 +168,31 @@ impl<T, R: Recycler<T>> Drop for Tainted<T, R> {
     }
 }
 
+/// A count on the inside, given back also when dropping a value panics.
+struct Hold<T, R>(NonNull<Inside<T, R>>);
+
+impl<T, R> Hold<T, R> {
+    /// # Safety
+    /// I2.
+    unsafe fn of(inside: NonNull<Inside<T, R>>) -> Self {
+        // SAFETY: by the contract.
+        unsafe { Inside::acquire(inside) };
+        Self(inside)
+    }
+
+    fn shared(&self) -> &Shared {
+        // SAFETY: I2 by the count.
+        unsafe { &self.0.as_ref().shared }
+    }
+}
+
+impl<T, R> Drop for Hold<T, R> {
+    fn drop(&mut self) {
+        // SAFETY: the count taken above.
+        unsafe { Inside::release(self.0) };
+    }
+}
+
 /// # Safety
 /// N1: the caller owns `node` and gives it away.
 #[cold]
@@ -166,20 +201,11 @@ unsafe fn return_slow<T, R: Recycler<T>>(
     weight: u64,
     verdict: Result<(), DropReason>,
 ) {
-    /// Gives the count back also when dropping the value panics.
-    struct Hold<T, R>(NonNull<Inside<T, R>>);
-    impl<T, R> Drop for Hold<T, R> {
-        fn drop(&mut self) {
-            // SAFETY: the count taken below.
-            unsafe { Inside::release(self.0) };
-        }
-    }
     // SAFETY: N1; I3: a count of our own before the node is given away.
     unsafe {
         let header = &raw mut (*node.as_ptr()).header;
         let inside = (*header).inside.cast::<Inside<T, R>>();
-        Inside::acquire(inside);
-        let hold = Hold(inside);
+        let hold = Hold::of(inside);
         let weight = weight.min(WEIGHT_MAX);
         let before = std::mem::replace(&mut (*header).weight, weight);
         let shared = &(*inside.as_ptr()).shared;
@@ -204,7 +230,7 @@ unsafe fn return_special<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) {
         match (*header).special {
             Special::LostKept => return,
             Special::LostDropped => return std::mem::ManuallyDrop::drop(&mut (*node.as_ptr()).value),
-            Special::Nothing | Special::Recorded | Special::Bypassed => {}
+            _ => {}
         }
         let special = std::mem::replace(&mut (*header).special, Special::Nothing);
         if let Some(record) = (*header).lease.take() {
@@ -215,10 +241,30 @@ unsafe fn return_special<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) {
             let weight = (*header).weight;
             return return_slow(node, weight, Err(DropReason::Tainted));
         }
-        if special == Special::Bypassed {
-            let weight = (*header).weight;
-            return return_slow(node, weight, Err(DropReason::Bypassed));
+        match special {
+            Special::Bypassed => return_slow(node, (*header).weight, Err(DropReason::Bypassed)),
+            Special::TimedPooled => return_timed(node, Arm::Pooled),
+            Special::TimedFresh => return_timed(node, Arm::Fresh),
+            _ => drop(Pooled { node, invariant: PhantomData }),
         }
-        drop(Pooled { node, invariant: PhantomData });
+    }
+}
+
+/// A return whose lease is timed, to its end.
+///
+/// # Safety
+/// N1: the caller owns `node` and gives it away.
+unsafe fn return_timed<T, R: Recycler<T>>(node: NonNull<Node<T, R>>, arm: Arm) {
+    // SAFETY: N1; I3: a count of our own before the node is given away.
+    unsafe {
+        let header = &raw mut (*node.as_ptr()).header;
+        let (started, weight) = ((*header).started, (*header).weight);
+        let hold = Hold::<T, R>::of((*header).inside.cast());
+        match arm {
+            Arm::Pooled => drop(Pooled { node, invariant: PhantomData }),
+            Arm::Fresh => return_slow(node, weight, Err(DropReason::Bypassed)),
+        }
+        let shared = hold.shared();
+        shared.trials.add(arm, started.elapsed(shared.age_ns()));
     }
 }

@@ -45,6 +45,7 @@ mod inside;
 mod keeper;
 mod knobs;
 mod lease;
+mod lifetimes;
 mod managed;
 mod node;
 mod pool;
@@ -62,7 +63,9 @@ mod sync;
 mod table;
 mod thread_id;
 mod trace;
+mod trials;
 mod victim;
+mod worth;
 
 #[cfg(all(test, ebbpool_loom))]
 mod loom_tests;
@@ -76,6 +79,7 @@ pub use knobs::{
     Applied, Author, Capacity, Change, Eviction, Knob, KnobError, KnobKind, KnobSet, Knobs, LeaseLevel,
     Priority, Ratio, Reuse, Sampling, Setting,
 };
+pub use lifetimes::{Lifetimes, reuse_limit};
 pub use managed::{Collected, Job, Managed, Taken};
 pub use pool::{BuildError, Pool, PoolBuilder};
 pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};
@@ -83,3 +87,4 @@ pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};
 pub use registry::{NameTaken, Registry};
 pub use retention::Retention;
 pub use stats::{CycleReport, DropReason, Gets, PoolStats, Suspect};
+pub use worth::{Arms, Mean, Verdict, Worth};

@@ -15,6 +15,7 @@ use crate::recycle::Recycler;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the pool writes beside each value: 32 bytes.
 #[repr(C)]
@@ -29,6 +30,27 @@ pub(crate) struct Header {
     pub(crate) strikes: u8,
     /// What the return path must see to beside recycling.
     pub(crate) special: Special,
+    /// When a timed lease began.
+    pub(crate) started: Started,
+}
+
+/// A moment in a pool's life: the lowest 48 bits of its age in ns. They repeat after 78 hours.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Started([u16; 3]);
+
+impl Started {
+    pub(crate) fn at(age_ns: u64) -> Self {
+        // The bits asked for, and no others.
+        #[allow(clippy::cast_possible_truncation)]
+        let part = |i: u32| (age_ns >> (16 * i)) as u16;
+        Self([part(0), part(1), part(2)])
+    }
+
+    /// How long ago that was.
+    pub(crate) fn elapsed(self, age_ns: u64) -> Duration {
+        let [a, b, c] = self.0.map(u64::from);
+        Duration::from_nanos(age_ns.wrapping_sub(a | b << 16 | c << 32) & ((1 << 48) - 1))
+    }
 }
 
 /// Why a return takes the slow path. One byte, so that the fast path asks one question.
@@ -40,6 +62,10 @@ pub(crate) enum Special {
     Recorded,
     /// Served fresh on purpose: dropped on return.
     Bypassed,
+    /// Timed, as always.
+    TimedPooled,
+    /// Timed, served fresh on purpose: dropped on return.
+    TimedFresh,
     /// A fault makes this lease one that never returns: its value is dropped.
     #[cfg(feature = "failpoints")]
     LostDropped,
@@ -64,8 +90,14 @@ unsafe impl Send for NodePtr {}
 
 impl NodePtr {
     pub(crate) fn new<T, R: Recycler<T>>(inside: NonNull<Inside<T, R>>, value: T, weight: u64) -> Self {
-        let header =
-            Header { inside: inside.cast(), lease: None, weight, strikes: 0, special: Special::Nothing };
+        let header = Header {
+            inside: inside.cast(),
+            lease: None,
+            weight,
+            strikes: 0,
+            special: Special::Nothing,
+            started: Started::default(),
+        };
         let node: Box<Node<T, R>> =
             Box::new(Node { header, value: ManuallyDrop::new(value), recycler: std::marker::PhantomData });
         Self(NonNull::from(Box::leak(node)).cast())
@@ -113,6 +145,15 @@ pub(crate) unsafe fn destroy<T, R>(node: NodePtr) {
 #[cfg(all(test, not(ebbpool_loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_is_kept_to_the_nanosecond() {
+        for age in [0, 1, 0xFFFF, 0x1234_5678_9ABC, (1 << 48) - 1, (1 << 48) + 7] {
+            let started = Started::at(age);
+            assert_eq!(started.elapsed(age), Duration::ZERO);
+            assert_eq!(started.elapsed(age + 1_000_003), Duration::from_nanos(1_000_003));
+        }
+    }
 
     #[test]
     fn the_header_is_within_its_budget() {

@@ -88,9 +88,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         if due.record {
             guard.record(shared.leases.begin(site));
         }
-        if !due.may_reuse() {
-            guard.bypass();
-        }
+        guard.note(due);
         #[cfg(feature = "failpoints")]
         if shared.faults_armed() {
             guard.lose(crate::fault::missing_put(&shared.name, site));

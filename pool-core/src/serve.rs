@@ -12,10 +12,13 @@ impl Shared {
     pub(crate) fn get_idle(&self) -> (Option<NodePtr>, Due) {
         let entry = self.enter();
         let counters = entry.counters();
-        let due = match entry.slot {
+        let mut due = match entry.slot {
             Some(slot) => slot.due(&self.rates),
             None => self.rates.due_outside(counters.gets.load(Relaxed)),
         };
+        if due.timed().is_some() {
+            due.started_ns = self.age_ns();
+        }
         if !due.may_reuse() {
             return (None, due);
         }

@@ -23,6 +23,7 @@ use crate::sync::clock::{self, Instant};
 use crate::sync::{Mutex, STRIPES};
 use crate::table::Table;
 use crate::thread_id;
+use crate::trials::Trials;
 use crate::victim::Victim;
 use std::collections::VecDeque;
 
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) condemned: Mutex<VecDeque<NodePtr>>,
     pub(crate) settings: Settings,
     pub(crate) cycles: Cycles,
+    pub(crate) trials: Trials,
+    built: Instant,
     pub(crate) name: Box<str>,
     #[cfg(not(ebbpool_loom))]
     pub(crate) registry: Option<crate::registry::WeakRegistry>,
@@ -130,6 +133,8 @@ impl Shared {
             },
             condemned: Mutex::new(VecDeque::new()),
             settings: Settings::new(set),
+            trials: Trials::new(now),
+            built: now,
             cycles: Cycles { count: AtomicU64::new(0), last: Mutex::new(now) },
             name: name.into(),
             #[cfg(not(ebbpool_loom))]
@@ -164,6 +169,11 @@ impl Shared {
         let old = self.account.expected_weight.load(Relaxed);
         let new = if old == 0 { weight } else { old - old / 8 + weight / 8 };
         self.account.expected_weight.store(new, Relaxed);
+    }
+
+    /// Time since the pool was built, ns.
+    pub(crate) fn age_ns(&self) -> u64 {
+        u64::try_from(clock::now().saturating_duration_since(self.built).as_nanos()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -4,7 +4,9 @@
 //! [`PoolStats::consistent`] tells a racing read (each figure true at some moment of the read) from a stopped
 //! snapshot (all figures true at one moment, the ledger must balance to the object).
 
+use crate::lifetimes::Lifetimes;
 use crate::managed::Taken;
+use crate::worth::{Arms, Worth, overhead_ns};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -162,10 +164,36 @@ pub struct PoolStats {
     pub imbalance: i64,
     /// Objects that were found idle in two places; counted by stopped snapshots only. 0, or the pool has a bug.
     pub duplicates: u64,
+    /// Timed leases, for [`worth`](Self::worth).
+    pub arms: Arms,
+    /// How long timed leases lasted.
+    pub lifetimes: Lifetimes,
     /// Leases on record now.
     pub leases_recorded: u64,
     /// Leases that should have been recorded but found the table full or busy.
     pub leases_missed: u64,
+}
+
+impl PoolStats {
+    /// Whether the pool pays, from its timed leases (the sampling knob's `timing_one_in`). The first call in a
+    /// process takes some 100 µs: it measures what being timed costs.
+    ///
+    /// ```
+    /// use pool_core::{Pool, Sampling, Setting};
+    /// let always = Setting::Sampling(Sampling::DEFAULT.with_timing_one_in(1)?);
+    /// let pool = Pool::builder("lines").knob(always).build_with(Vec::<u8>::new)?;
+    /// for _ in 0..5000 {
+    ///     pool.get().resize(64 << 10, 1); // grows each time, unless it is reused
+    /// }
+    /// let worth = pool.stats().worth();
+    /// println!("{worth}"); // pays (confidence 1.00): … ns a lease, …
+    /// assert!(worth.samples.1 > 500);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn worth(&self) -> Worth {
+        Worth::of(&self.arms, overhead_ns(), self.idle_bytes)
+    }
 }
 
 /// What one cycle did to one pool.

@@ -4,8 +4,8 @@ use crate::node::NodePtr;
 use crate::shared::{Shared, signed};
 use crate::slot::Counters;
 use crate::stats::{DropReason, Gets, PoolStats};
-use crate::sync::PoisonError;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use crate::sync::{PoisonError, clock};
 
 impl Shared {
     /// Racing statistics.
@@ -35,6 +35,7 @@ impl Shared {
     ) -> PoolStats {
         let (capacity_objects, capacity_bytes) = self.account.credit.capacity();
         let (recorded, missed) = self.leases.counts();
+        let (arms, lifetimes) = self.trials.summary(clock::now(), total.gets);
         let returned: u64 = total.kept + total.dropped.iter().sum::<u64>();
         let mut dropped = total.dropped;
         for (sum, trimmed) in dropped.iter_mut().zip(&self.trimmed.objects) {
@@ -84,6 +85,8 @@ impl Shared {
                 - balance(idle_objects)
                 - (balance(total.gets) - balance(returned)),
             duplicates: 0,
+            arms,
+            lifetimes,
             leases_recorded: recorded,
             leases_missed: missed,
         }

@@ -7,6 +7,7 @@ mod knobs;
 mod ledger;
 mod lifetime;
 mod litmus;
+mod trials;
 
 use crate::{Capacity, Job, Pool, PoolStats, Registry};
 
