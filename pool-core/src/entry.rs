@@ -75,7 +75,7 @@ impl Shared {
             if self.faults.load(SeqCst) {
                 bits |= attention::FAULTS;
             }
-            Slot::new(bits, chance::seed())
+            Slot::new(id, bits, chance::seed())
         })
     }
 }

@@ -4,6 +4,7 @@ use crate::close::destroy_all;
 use crate::fence::Fenced;
 use crate::inside::Inside;
 use crate::knobs::{Applied, Author, Change, KnobKind, Knobs, Setting};
+use crate::levels::{IdleAge, SlotLevel};
 use crate::managed::{Collected, Job, Managed, Taken};
 use crate::recycle::Recycler;
 use crate::shared::Shared;
@@ -59,6 +60,14 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
 
     fn stats(&self) -> PoolStats {
         self.shared().stats()
+    }
+
+    fn slots(&self) -> Vec<SlotLevel> {
+        self.shared().slot_levels()
+    }
+
+    fn idle_ages(&self) -> Vec<IdleAge> {
+        self.shared().idle_ages()
     }
 
     fn knobs(&self) -> Knobs {

@@ -45,6 +45,7 @@ mod inside;
 mod keeper;
 mod knobs;
 mod lease;
+mod levels;
 mod lifetimes;
 mod managed;
 mod node;
@@ -79,6 +80,7 @@ pub use knobs::{
     Applied, Author, Capacity, Change, Eviction, Knob, KnobError, KnobKind, KnobSet, Knobs, LeaseLevel,
     Priority, Ratio, Reuse, Sampling, Setting,
 };
+pub use levels::{IdleAge, SlotLevel};
 pub use lifetimes::{Lifetimes, reuse_limit};
 pub use managed::{Collected, Job, Managed, Taken};
 pub use pool::{BuildError, Pool, PoolBuilder};

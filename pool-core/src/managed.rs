@@ -2,6 +2,7 @@
 
 use crate::fence::Fenced;
 use crate::knobs::{Applied, Author, Capacity, Change, Knob, KnobKind, Knobs, LeaseLevel, Priority, Setting};
+use crate::levels::{IdleAge, SlotLevel};
 use crate::stats::{CycleReport, DropReason, PoolStats, Suspect};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,16 @@ pub trait Managed: Send + Sync {
 
     /// Racing statistics: cheap (some nanoseconds a slot), each figure true at some moment of the call.
     fn stats(&self) -> PoolStats;
+
+    /// What each thread's slot holds, by id. Some nanoseconds a slot; empty for a cache without slots.
+    fn slots(&self) -> Vec<SlotLevel> {
+        Vec::new()
+    }
+
+    /// Idle objects by the cycles for which nobody needed them, youngest first; empty for a cache without cycles.
+    fn idle_ages(&self) -> Vec<IdleAge> {
+        Vec::new()
+    }
 
     /// All knobs of one moment. What has expired by then ends here.
     fn knobs(&self) -> Knobs;

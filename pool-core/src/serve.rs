@@ -75,7 +75,8 @@ impl Shared {
         self.depot.take(home(), max, into);
         let revived = into.is_empty();
         if revived {
-            self.victim.take(max, into);
+            // A few at a time: what is taken counts as wanted.
+            self.victim.take(max.div_ceil(REVIVED_ONE_IN), into);
         }
         if !into.is_empty() {
             entry.add(&entry.counters().refilled, 1);
@@ -83,3 +84,6 @@ impl Shared {
         }
     }
 }
+
+/// A refill from the victim is this much smaller than one from the depot.
+const REVIVED_ONE_IN: usize = 8;

@@ -72,6 +72,8 @@ pub(crate) struct Slot {
     /// The lowest `len` since the last cycle: what lay below was surplus all the time. Guarded.
     low: AtomicU32,
     pub(crate) counters: Counters,
+    /// The thread id that it belongs to.
+    pub(crate) id: u32,
     events: Events,
     magazine: [UnsafeCell<MaybeUninit<NodePtr>>; MAGAZINE],
 }
@@ -124,7 +126,7 @@ unsafe impl Sync for Slot {}
 unsafe impl Send for Slot {}
 
 impl Slot {
-    pub(crate) fn new(attention: u32, seed: u64) -> Self {
+    pub(crate) fn new(id: u32, attention: u32, seed: u64) -> Self {
         let fallback = if fence::strategy() == fence::Strategy::SeqCst { attention::FALLBACK } else { 0 };
         Self {
             active: AtomicU32::new(0),
@@ -136,6 +138,7 @@ impl Slot {
             next_event: AtomicU64::new(u64::MAX),
             low: AtomicU32::new(0),
             counters: Counters::new(),
+            id,
             events: Events::new(seed),
             magazine: std::array::from_fn(|_| UnsafeCell::new(MaybeUninit::uninit())),
         }
@@ -291,6 +294,11 @@ impl Slot {
         self.len.load(Relaxed) as usize
     }
 
+    /// The lowest `len` since the last cycle.
+    pub(crate) fn low(&self) -> u32 {
+        self.low.load(Relaxed)
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)
     }
@@ -412,7 +420,7 @@ mod tests {
 
     #[test]
     fn a_barred_owner_stays_out_and_leaves_no_trace() {
-        let slot = Slot::new(0, 1);
+        let slot = Slot::new(0, 0, 1);
         slot.set(attention::STOP);
         assert!(!slot.enter());
         assert!(slot.visit());

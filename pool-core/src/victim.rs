@@ -89,6 +89,11 @@ impl Victim {
         (content.objects, content.bytes)
     }
 
+    /// Objects by the cycle whose surplus they were, oldest first.
+    pub(crate) fn ages(&self) -> Vec<(u64, u64)> {
+        self.lock().batches.iter().map(|batch| (batch.cycle, batch.nodes.len() as u64)).collect()
+    }
+
     /// Runs `f` while nothing can enter or leave, with all objects.
     pub(crate) fn while_locked<O>(&self, f: impl FnOnce(&mut dyn Iterator<Item = NodePtr>) -> O) -> O {
         let content = self.lock();

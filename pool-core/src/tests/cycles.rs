@@ -2,7 +2,8 @@
 
 use super::vecs;
 use crate::{
-    Capacity, Change, CycleReport, DropReason, Eviction, Job, Pool, Ratio, Registry, Sampling, Setting,
+    Capacity, Change, CycleReport, DropReason, Eviction, IdleAge, Job, Pool, Ratio, Registry, Sampling,
+    Setting,
 };
 use std::time::{Duration, Instant};
 
@@ -169,4 +170,23 @@ fn a_pool_that_closes_with_victims_drops_them() {
     drop(rig.pool);
     let stats = managed.stats();
     assert_eq!((stats.idle_objects, stats.dropped[DropReason::Closed as usize]), (0, 100));
+}
+
+#[test]
+fn ages_and_levels_tell_where_idle_objects_are() {
+    let mut rig = Rig::new();
+    let managed = rig.pool.managed();
+    rig.idle(30);
+    let slots = managed.slots();
+    assert_eq!(slots.len(), 1);
+    let slot = slots[0];
+    assert_eq!((slot.idle_objects, slot.idle_bytes, slot.gets, slot.returns_kept), (30, 30 * 56, 30, 30));
+    assert!(slot.credit_objects >= 30 && slot.low_objects == 0, "{slot:?}");
+    assert_eq!(managed.idle_ages(), [IdleAge { cycles: 0, objects: 30 }]);
+    rig.cycle();
+    rig.idle(10);
+    assert_eq!(managed.slots()[0].low_objects, 20);
+    rig.cycle();
+    assert_eq!(managed.idle_ages(), [IdleAge { cycles: 0, objects: 10 }, IdleAge { cycles: 1, objects: 20 }]);
+    assert_eq!((managed.slots()[0].idle_objects, managed.slots()[0].credit_objects), (10, 10));
 }

@@ -1,0 +1,68 @@
+//! Levels: what each slot holds, and how old what is idle is.
+
+use crate::shared::Shared;
+use crate::sync::atomic::Ordering::Relaxed;
+
+/// What one thread's slot in a pool holds; a racing read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlotLevel {
+    /// The thread id that the slot belongs to: dense, and reused after its thread has gone.
+    pub id: u32,
+    /// Objects in the magazine.
+    pub idle_objects: u64,
+    /// Their bytes.
+    pub idle_bytes: u64,
+    /// The fewest objects since the last cycle: so many at the bottom are surplus so far.
+    pub low_objects: u64,
+    /// Objects that the magazine may hold: its part of the capacity.
+    pub credit_objects: u64,
+    /// Bytes that it may hold.
+    pub credit_bytes: u64,
+    /// Gets through this slot, ever.
+    pub gets: u64,
+    /// Returns through this slot that were kept, ever. A slot with many more gets than returns feeds others.
+    pub returns_kept: u64,
+}
+
+/// Idle objects that have not been needed for so many cycles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleAge {
+    /// Whole cycles without being needed; 0: not known to be surplus yet.
+    pub cycles: u64,
+    /// How many.
+    pub objects: u64,
+}
+
+impl Shared {
+    pub(crate) fn slot_levels(&self) -> Vec<SlotLevel> {
+        let mut levels: Vec<_> = self.table.with_slots(|slots| {
+            let level = |slot: &crate::slot::Slot| {
+                let (credit_objects, credit_bytes) = slot.credit();
+                SlotLevel {
+                    id: slot.id,
+                    idle_objects: slot.len() as u64,
+                    idle_bytes: slot.bytes(),
+                    low_objects: u64::from(slot.low()),
+                    credit_objects: u64::from(credit_objects),
+                    credit_bytes,
+                    gets: slot.counters.gets.load(Relaxed),
+                    returns_kept: slot.counters.kept.load(Relaxed),
+                }
+            };
+            slots.map(level).collect()
+        });
+        levels.sort_unstable_by_key(|level| level.id);
+        levels
+    }
+
+    /// Youngest first.
+    pub(crate) fn idle_ages(&self) -> Vec<IdleAge> {
+        let cycle = self.cycles.count.load(Relaxed);
+        let young = self.idle().0.saturating_sub(self.victim.level().0);
+        let mut ages = vec![IdleAge { cycles: 0, objects: young }];
+        let batches = self.victim.ages().into_iter().rev();
+        ages.extend(batches.map(|(of, objects)| IdleAge { cycles: cycle.saturating_sub(of) + 1, objects }));
+        ages.retain(|age| age.objects > 0);
+        ages
+    }
+}
