@@ -12,6 +12,15 @@ impl Shared {
         let _ = bytes;
     }
 
+    /// Whether the grant has room for one more object, as heavy as they are expected to be.
+    pub(crate) fn has_headroom(&self) -> bool {
+        #[cfg(not(ebbpool_loom))]
+        if let Some(left) = self.registry().and_then(|registry| registry.grant().left()) {
+            return left > crate::shared::signed(self.expected_weight());
+        }
+        true
+    }
+
     /// What a lent object grew by is gone already: it is charged, and the next create or tick feels it.
     pub(crate) fn charge_growth(&self, before: u64, after: u64) {
         #[cfg(not(ebbpool_loom))]

@@ -16,6 +16,9 @@ impl Shared {
             Some(slot) => slot.due(&self.rates),
             None => self.rates.due_outside(counters.gets.load(Relaxed)),
         };
+        if due.trial.is_some() && !self.has_headroom() {
+            due.trial = None; // no memory is to be had for an experiment
+        }
         if due.timed().is_some() {
             due.started_ns = self.age_ns();
         }

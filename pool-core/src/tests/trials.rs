@@ -83,3 +83,16 @@ fn a_timed_lease_that_ends_in_a_panic_is_no_sample() {
     assert_eq!(stats.returns_dropped[DropReason::Tainted as usize], 200);
     assert_eq!((stats.arms.pooled.samples, stats.lifetimes.total()), (0, 0));
 }
+
+#[test]
+fn no_lease_is_served_fresh_on_purpose_when_memory_is_short() {
+    let registry = Registry::new();
+    let pool = timed(&registry, || vec![0_u8; 1000]);
+    drop(pool.get());
+    registry.grant().set(Some(1000));
+    for _ in 0..1000 {
+        drop(pool.get());
+    }
+    let stats = balanced(&registry);
+    assert_eq!((stats.created, stats.gets.bypassed), (1, 0));
+}
