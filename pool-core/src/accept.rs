@@ -70,22 +70,16 @@ impl Shared {
 
     /// Sends the older half of the magazine to the depot, with its credit.
     fn send_half(&self, slot: &Slot) -> Result<(), DropReason> {
-        let mut batch = Vec::new();
-        slot.take_oldest(slot.len() / 2, &mut batch);
-        let sent = u32::try_from(batch.len()).unwrap_or(0);
-        let sent_bytes: u64 = batch.iter().map(|n| n.weight()).sum();
-        if batch.is_empty() {
+        let half = slot.len() / 2;
+        if half == 0 {
             return Ok(());
         }
-        let result = self.depot.put(home(), &mut batch);
-        if let Err(refused) = result {
-            for &n in &batch {
-                slot.push(n, n.weight());
-            }
-            return Err(reason(refused));
-        }
+        let mut stripe = self.depot.open(home()).map_err(reason)?;
+        let held = slot.bytes();
+        slot.take_oldest(half, |node| stripe.put(node));
+        let sent_bytes = held - slot.bytes();
         let (objects, bytes) = slot.credit();
-        slot.set_credit(objects - sent, bytes - sent_bytes);
+        slot.set_credit(objects - u32::try_from(half).unwrap_or(0), bytes - sent_bytes);
         Ok(())
     }
 
@@ -118,10 +112,16 @@ impl Shared {
         if !self.account.credit.take(1, signed(weight)) {
             return Err(DropReason::Full);
         }
-        self.depot.put(home(), &mut vec![node]).map_err(|refused| {
-            self.account.credit.give(1, signed(weight));
-            reason(refused)
-        })
+        match self.depot.open(home()) {
+            Ok(mut stripe) => {
+                stripe.put(node);
+                Ok(())
+            }
+            Err(refused) => {
+                self.account.credit.give(1, signed(weight));
+                Err(reason(refused))
+            }
+        }
     }
 }
 

@@ -40,32 +40,22 @@ impl Depot {
         Self { stripes: std::array::from_fn(|_| stripe()) }
     }
 
-    /// Takes up to `max` of the newest objects of the first stripe that is free and not empty; the newest last.
-    pub(crate) fn take(&self, home: usize, max: usize, into: &mut Vec<NodePtr>) {
+    /// Takes up to `max` of the newest objects of the first stripe that is free and not empty, the newest last;
+    /// returns how many.
+    pub(crate) fn take(&self, home: usize, max: usize, each: impl FnMut(NodePtr)) -> usize {
         for stripe in self.from(home) {
             let Some(mut content) = try_lock(&stripe.0) else { continue };
-            let rest = content.nodes.len().saturating_sub(max);
-            into.extend(content.nodes.drain(rest..));
-            if !into.is_empty() {
-                content.bytes -= weight(into);
-                content.low = content.low.min(content.nodes.len());
-                return;
+            if !content.nodes.is_empty() {
+                return content.take(max, each);
             }
         }
+        0
     }
 
-    /// Puts all of `nodes`, oldest first, or none.
-    pub(crate) fn put(&self, home: usize, nodes: &mut Vec<NodePtr>) -> Result<(), Refused> {
-        for stripe in self.from(home) {
-            let Some(mut content) = try_lock(&stripe.0) else { continue };
-            if content.closed {
-                return Err(Refused::Closed);
-            }
-            content.bytes += weight(nodes);
-            content.nodes.extend(nodes.drain(..));
-            return Ok(());
-        }
-        Err(Refused::Contended)
+    /// The first stripe that is free, to put objects into.
+    pub(crate) fn open(&self, home: usize) -> Result<Opened<'_>, Refused> {
+        let content = self.from(home).find_map(|stripe| try_lock(&stripe.0)).ok_or(Refused::Contended)?;
+        if content.closed { Err(Refused::Closed) } else { Ok(Opened(content)) }
     }
 
     fn from(&self, home: usize) -> impl Iterator<Item = &Stripe> {
@@ -147,6 +137,30 @@ impl Depot {
     pub(crate) fn while_locked<O>(&self, f: impl FnOnce(&mut dyn Iterator<Item = NodePtr>) -> O) -> O {
         let all: Vec<_> = self.stripes.iter().map(Stripe::lock).collect();
         f(&mut all.iter().flat_map(|content| content.nodes.iter().copied()))
+    }
+}
+
+impl Content {
+    fn take(&mut self, max: usize, mut each: impl FnMut(NodePtr)) -> usize {
+        let rest = self.nodes.len().saturating_sub(max);
+        let taken = self.nodes.len() - rest;
+        for node in self.nodes.drain(rest..) {
+            self.bytes -= node.weight();
+            each(node);
+        }
+        self.low = self.low.min(rest);
+        taken
+    }
+}
+
+/// A stripe that takes objects. Nobody waits for it but drainers, so it is held for some pushes only.
+pub(crate) struct Opened<'a>(MutexGuard<'a, Content>);
+
+impl Opened<'_> {
+    /// Puts the next newer object.
+    pub(crate) fn put(&mut self, node: NodePtr) {
+        self.0.bytes += node.weight();
+        self.0.nodes.push_back(node);
     }
 }
 

@@ -47,44 +47,40 @@ impl Shared {
         entry.add(&counters.gets, 1);
     }
 
-    /// Half a magazine from the depot, or else the victim, into an empty slot. What credit the slot had and did not use it gives up
-    /// first: a thread that only gets does not hold what threads that return could use.
+    /// Half a magazine from the depot, or else some objects from the victim, into an empty slot. What credit the
+    /// slot had and did not use it gives up first: a thread that only gets does not hold what threads that return
+    /// could use.
     fn refill(&self, entry: &Entry<'_>, slot: &Slot) -> Option<NodePtr> {
         let (objects, bytes) = slot.credit();
         self.account.credit.give(i64::from(objects), signed(bytes));
         slot.set_credit(0, 0);
-        let mut batch = Vec::new();
         let half = (self.account.credit.magazine(self.expected_weight()) / 2).max(1);
-        self.take_shared(entry, half, &mut batch);
-        let node = batch.pop()?;
-        let batch_bytes: u64 = batch.iter().map(|n| n.weight()).sum();
-        let objects = u32::try_from(batch.len() + 1).unwrap_or(u32::MAX);
-        slot.set_credit(objects, batch_bytes + node.weight());
-        for &n in &batch {
-            slot.push(n, n.weight());
-        }
-        Some(node)
+        let taken = self.take_shared(entry, half, |node| slot.push(node, node.weight()));
+        // They bring the credit that they were held on.
+        slot.set_credit(u32::try_from(taken).unwrap_or(0), slot.bytes());
+        slot.pop()
     }
 
     fn take_one(&self, entry: &Entry<'_>) -> Option<NodePtr> {
-        let mut one = Vec::new();
-        self.take_shared(entry, 1, &mut one);
-        let node = one.pop()?;
-        self.account.credit.give(1, signed(node.weight()));
-        Some(node)
+        let mut one = None;
+        self.take_shared(entry, 1, |node| one = Some(node));
+        self.account.credit.give(1, signed(one?.weight()));
+        one
     }
 
-    fn take_shared(&self, entry: &Entry<'_>, max: usize, into: &mut Vec<NodePtr>) {
-        self.depot.take(home(), max, into);
-        let revived = into.is_empty();
-        if revived {
-            // A few at a time: what is taken counts as wanted.
-            self.victim.take(max.div_ceil(REVIVED_ONE_IN), into);
-        }
-        if !into.is_empty() {
+    fn take_shared(&self, entry: &Entry<'_>, max: usize, mut each: impl FnMut(NodePtr)) -> usize {
+        let taken = self.depot.take(home(), max, &mut each);
+        if taken > 0 {
             entry.add(&entry.counters().refilled, 1);
-            entry.add(&entry.counters().revived, u64::from(revived));
+            return taken;
         }
+        // A few at a time: what is taken counts as wanted.
+        let revived = self.victim.take(max.div_ceil(REVIVED_ONE_IN), &mut each);
+        if revived > 0 {
+            entry.add(&entry.counters().refilled, 1);
+            entry.add(&entry.counters().revived, 1);
+        }
+        revived
     }
 }
 

@@ -263,12 +263,15 @@ impl Slot {
     }
 
     /// Takes the `n` objects that are in the magazine longest. Inside (S1) or visiting (S2).
-    pub(crate) fn take_oldest(&self, n: usize, into: &mut Vec<NodePtr>) {
+    pub(crate) fn take_oldest(&self, n: usize, mut each: impl FnMut(NodePtr)) {
         let len = self.len();
         let n = n.min(len);
+        let mut bytes = self.bytes();
         for i in 0..n {
             // SAFETY: S1 or S2, S4.
-            into.push(self.entry(i).with(|entry| unsafe { (*entry).assume_init() }));
+            let node = self.entry(i).with(|entry| unsafe { (*entry).assume_init() });
+            bytes -= node.weight();
+            each(node);
         }
         for i in n..len {
             // SAFETY: S1 or S2, S4.
@@ -276,11 +279,10 @@ impl Slot {
             // SAFETY: S1 or S2; its old owner there was moved out above.
             self.entry(i - n).with_mut(|entry| unsafe { (*entry).write(node) });
         }
-        let bytes: u64 = into[into.len() - n..].iter().map(|node| node.weight()).sum();
-        self.len.store(u32::try_from(len - n).unwrap_or(0), Relaxed);
         let n = u32::try_from(n).unwrap_or(u32::MAX);
+        self.len.store(self.len.load(Relaxed) - n, Relaxed);
         self.low.store(self.low.load(Relaxed).saturating_sub(n), Relaxed);
-        self.bytes.store(self.bytes.load(Relaxed) - bytes, Relaxed);
+        self.bytes.store(bytes, Relaxed);
     }
 
     #[inline(always)]
@@ -391,12 +393,11 @@ impl Slot {
     /// that they are held on. Visiting only (S2).
     pub(crate) fn take_surplus(&self, share: Ratio, into: &mut Vec<NodePtr>) {
         let surplus = self.low.load(Relaxed) as usize;
-        let before = into.len();
-        self.take_oldest(share.of(surplus), into);
-        let taken = &into[before..];
-        let bytes: u64 = taken.iter().map(|node| node.weight()).sum();
-        let (credit_objects, credit_bytes) = self.credit();
-        self.set_credit(credit_objects - u32::try_from(taken.len()).unwrap_or(0), credit_bytes - bytes);
+        let (held, before) = (self.bytes(), into.len());
+        self.take_oldest(share.of(surplus), |node| into.push(node));
+        let (objects, bytes) = self.credit();
+        let taken = u32::try_from(into.len() - before).unwrap_or(0);
+        self.set_credit(objects - taken, bytes - (held - self.bytes()));
         self.low.store(self.len.load(Relaxed), Relaxed);
     }
 

@@ -39,17 +39,22 @@ impl Victim {
         Self(Mutex::new(Content::default()))
     }
 
-    /// Takes up to `max` of the newest objects, the newest last. Never waits: for gets.
-    pub(crate) fn take(&self, max: usize, into: &mut Vec<NodePtr>) {
-        let Some(mut content) = try_lock(&self.0) else { return };
-        let Some(batch) = content.batches.back_mut() else { return };
+    /// Takes up to `max` of the newest objects, the newest last; returns how many. Never waits: for gets.
+    pub(crate) fn take(&self, max: usize, mut each: impl FnMut(NodePtr)) -> usize {
+        let Some(mut guard) = try_lock(&self.0) else { return 0 };
+        let content = &mut *guard;
+        let Some(batch) = content.batches.back_mut() else { return 0 };
         let rest = batch.nodes.len().saturating_sub(max);
-        into.extend(batch.nodes.drain(rest..));
+        let taken = batch.nodes.len() - rest;
+        for node in batch.nodes.drain(rest..) {
+            content.bytes -= node.weight();
+            each(node);
+        }
+        content.objects -= taken as u64;
         if batch.nodes.is_empty() {
             content.batches.pop_back();
         }
-        content.objects -= into.len() as u64;
-        content.bytes -= into.iter().map(|node| node.weight()).sum::<u64>();
+        taken
     }
 
     // ---- for the drainer, which may wait ----
