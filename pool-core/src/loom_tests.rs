@@ -298,7 +298,7 @@ fn loom_the_inside_is_freed_after_every_use_of_it() {
 fn loom_a_table_grows_under_a_reader() {
     // A first array of two entries: id 2 makes it grow while id 1 reads its own.
     fn fixed() -> crate::slot::Slot {
-        crate::slot::Slot::new(0, 1)
+        crate::slot::Slot::new(0, 0, 1)
     }
     model(|| {
         let table = Arc::new(crate::table::Table::new());
