@@ -22,6 +22,9 @@
 //! many pools ([`Registry`], `drain`), statistics (`sums`), records of leases (`lease`), and the seam to clock,
 //! thread ids, randomness, fences and atomics (`sync`).
 //!
+//! Features, none of them on by default: `bytes`, `hashbrown`, `indexmap` and `smallvec` for [`Recycle`](trait@Recycle)
+//! of the types of these crates; `failpoints` for fault sites.
+//!
 //! This crate knows neither controllers nor files, HTTP or metrics.
 #![deny(missing_docs)]
 // The fast path is a chain of functions of a few instructions each; one that is not inlined doubles its cost.

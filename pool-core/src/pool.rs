@@ -187,14 +187,20 @@ impl<T: Send + 'static, R: Recycler<T>> fmt::Debug for Pool<T, R> {
 ///
 /// ```
 /// use pool_core::{Keep, Pool};
-/// let pool = Pool::builder("paths")
-///     .recycle_with(|p: &mut std::path::PathBuf, r| {
-///         let keep = r.judge(p.as_os_str().len(), p.capacity());
-///         p.clear();
+/// use std::io::{LineWriter, Write};
+/// let pool = Pool::builder("lines")
+///     .recycle_with(|lines: &mut LineWriter<Vec<u8>>, retention| {
+///         if lines.flush().is_err() {
+///             return Keep::Refused;
+///         }
+///         let text = lines.get_mut();
+///         let keep = retention.judge(text.len(), text.capacity());
+///         text.clear();
 ///         keep
-///     }, |p| p.capacity())
-///     .build_with(std::path::PathBuf::new)?;
-/// pool.get().push("tmp");
+///     }, |lines| lines.get_ref().capacity())
+///     .build_with(|| LineWriter::new(Vec::new()))?;
+/// writeln!(pool.get(), "hello").unwrap();
+/// assert!(pool.get().get_ref().is_empty());
 /// # Ok::<(), pool_core::BuildError>(())
 /// ```
 #[derive(Debug)]
@@ -213,7 +219,7 @@ impl PoolBuilder {
         Err(_) => unreachable!(),
     };
 
-    /// Recycles through closures instead of [`Recycle`](crate::Recycle): `recycle` cleans a returned value,
+    /// Recycles through closures instead of [`Recycle`](trait@crate::Recycle): `recycle` cleans a returned value,
     /// `weight` says what it holds, bytes.
     #[must_use]
     pub fn recycle_with<T>(

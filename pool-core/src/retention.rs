@@ -19,6 +19,21 @@ pub struct Retention {
     born_bytes: u64,
 }
 
+/// As for a new object's first return: no strikes, and nothing that `create` made. For tests of a
+/// [`Recycle`](trait@crate::Recycle) implementation; a pool passes what its object has collected.
+///
+/// ```
+/// use pool_core::{Keep, Recycle, Retention};
+/// let mut line = String::from("GET /");
+/// assert_eq!(line.recycle(&Retention::default()), Keep::Yes);
+/// assert_eq!(line, "");
+/// ```
+impl Default for Retention {
+    fn default() -> Self {
+        Self::new(0, 0)
+    }
+}
+
 impl Retention {
     /// Bytes up to which a value is always kept.
     pub const ALWAYS_KEPT: usize = 4096;
