@@ -57,6 +57,7 @@ mod recycle;
 #[cfg(not(ebbpool_loom))]
 mod registry;
 mod retention;
+mod scrub;
 mod serve;
 mod settings;
 mod shared;
@@ -91,5 +92,6 @@ pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};
 #[cfg(not(ebbpool_loom))]
 pub use registry::{NameTaken, Registry};
 pub use retention::Retention;
+pub use scrub::Scrub;
 pub use stats::{CycleReport, DropReason, Gets, PoolStats, Suspect};
 pub use worth::{Arms, Mean, Verdict, Worth};

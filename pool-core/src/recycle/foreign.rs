@@ -8,3 +8,6 @@ mod hashbrown;
 mod indexmap;
 #[cfg(feature = "smallvec")]
 mod smallvec;
+
+#[cfg(feature = "bytes")]
+pub(crate) use self::bytes::reclaim;

@@ -20,6 +20,8 @@ mod wrappers;
 #[cfg(all(test, not(ebbpool_loom)))]
 mod tests;
 
+#[cfg(feature = "bytes")]
+pub(crate) use foreign::reclaim;
 pub use recycler::{ByClosure, ByTrait, Recycler};
 
 use crate::retention::Retention;

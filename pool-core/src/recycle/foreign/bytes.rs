@@ -36,7 +36,7 @@ impl Recycle for Bytes {
 /// Only an attempt tells whether storage can be had, and an attempt that succeeds may get just what it asked
 /// for: the steps double while they succeed and halve when they fail. One attempt if there is nothing to get.
 #[inline]
-fn reclaim(empty: &mut BytesMut) {
+pub(crate) fn reclaim(empty: &mut BytesMut) {
     let mut step = 1_usize;
     while step > 0 {
         let wanted = empty.capacity().saturating_add(step);
