@@ -22,8 +22,8 @@
 //! many pools ([`Registry`], `drain`), statistics (`sums`), records of leases (`lease`), and the seam to clock,
 //! thread ids, randomness, fences and atomics (`sync`).
 //!
-//! Features, none of them on by default: `bytes`, `hashbrown`, `indexmap` and `smallvec` for [`Recycle`](trait@Recycle)
-//! of the types of these crates; `failpoints` for fault sites.
+//! Features, none of them on by default: `derive` for `#[derive(Recycle)]`; `bytes`, `hashbrown`, `indexmap` and
+//! `smallvec` for [`Recycle`](trait@Recycle) of the types of these crates; `failpoints` for fault sites.
 //!
 //! This crate knows neither controllers nor files, HTTP or metrics.
 #![deny(missing_docs)]
@@ -88,6 +88,8 @@ pub use levels::{IdleAge, SlotLevel};
 pub use lifetimes::{Lifetimes, reuse_limit};
 pub use managed::{Collected, Job, Managed, Taken};
 pub use pool::{BuildError, Pool, PoolBuilder};
+#[cfg(feature = "derive")]
+pub use pool_core_derive::Recycle;
 pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};
 #[cfg(not(ebbpool_loom))]
 pub use registry::{NameTaken, Registry};

@@ -10,7 +10,8 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 /// The libraries, in the order in which they can be published.
-const LIBRARIES: [&str; 4] = ["pool-core", "pool-dashboards", "pool-controller", "pool-chaos"];
+const LIBRARIES: [&str; 5] =
+    ["pool-core-derive", "pool-core", "pool-dashboards", "pool-controller", "pool-chaos"];
 /// The package of the `ebbpool` binary.
 const CLI: &str = "ebbpool";
 
@@ -75,7 +76,9 @@ impl Suite {
         match self {
             Self::Tidy => "the rules that the compiler does not check",
             Self::Unit => "tests and doctests of every crate",
-            Self::Features => "pool-core with each of its features, and failpoints compiled out",
+            Self::Features => {
+                "pool-core with each of its features and with all, its examples, and failpoints compiled out"
+            }
             Self::Loom => "models of pool-core: every interleaving within the preemption bound",
             Self::Stress => "pool-core's tests in release, the membarrier litmus test among them",
             Self::Limit => "the demo under a real memory limit",
@@ -167,6 +170,10 @@ fn features(run: &Run<'_>) -> Result<Counts> {
     for feature in core.features.iter().filter(|f| *f != "default") {
         let job = cargo("test -p pool-core --no-default-features --lib --tests --no-fail-fast --features");
         counts += run.tests(job.arg(feature))?;
+    }
+    counts += run.tests(cargo("test -p pool-core --all-features --no-fail-fast"))?;
+    for example in core.targets_of("example") {
+        counts += run.check(&cargo("run -p pool-core --all-features --example").arg(&example.name))?;
     }
     counts += failpoints::check(run.workspace)?;
     Ok(counts)

@@ -62,6 +62,9 @@ impl Keep {
 /// `recycle` runs on the returning thread, before anyone else can get the value. If it panics, the value is
 /// dropped and counted as `tainted`.
 ///
+/// With the feature `derive`, `#[derive(Recycle)]` writes it for a struct of several fields and forgets none.
+/// By hand it looks like this:
+///
 /// ```
 /// use pool_core::{Keep, Recycle, Retention};
 ///
@@ -104,6 +107,7 @@ impl Keep {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be recycled",
     label = "`Recycle` is not implemented for `{Self}`",
+    note = "in a type that derives `Recycle`, `#[recycle(keep)]` leaves a field alone and `#[recycle(with = path)]` has a function clean it",
     note = "a pool of values of another crate can be built with `PoolBuilder::recycle_with`"
 )]
 pub trait Recycle {

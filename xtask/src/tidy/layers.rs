@@ -1,12 +1,14 @@
-//! Which crate may depend on which, and how much pool-core may pull in.
+//! Which crate may depend on which, and how much the pools may pull in.
 
 use super::{Finding, Repo, either};
 use crate::workspace::{self, Workspace};
 use std::process::{Command, Stdio};
 
 /// Each crate with the members of the workspace that it may use. Dependencies point one way.
-const LAYERS: [(&str, &[&str]); 6] = [
-    ("pool-core", &[]),
+const LAYERS: [(&str, &[&str]); 7] = [
+    ("pool-core", &["pool-core-derive"]),
+    // The tests of a macro need what it implements; what it is built from does not.
+    ("pool-core-derive", &["pool-core"]),
     ("pool-dashboards", &[]),
     ("pool-controller", &["pool-core", "pool-dashboards"]),
     ("pool-chaos", &["pool-core", "pool-controller"]),
@@ -14,8 +16,12 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("xtask", &[]),
 ];
 
-/// What pool-core may pull in with default features on unix, however deep.
-const CORE_BUDGET: [&str; 1] = ["libc"];
+/// What a crate may pull in with default features on unix, however deep. The derive is a feature of pool-core:
+/// what it needs is built once on the host and is no part of a service.
+const BUDGETS: [(&str, &str, &[&str]); 2] = [
+    ("pool-core", "pool-core/Cargo.toml", &["libc"]),
+    ("pool-core-derive", "pool-core/derive/Cargo.toml", &["proc-macro2", "quote", "syn", "unicode-ident"]),
+];
 
 /// Every dependency on a member, of any kind, is in [`LAYERS`].
 pub(super) fn directions(repo: &Repo) -> Vec<Finding> {
@@ -43,28 +49,39 @@ pub(super) fn directions(repo: &Repo) -> Vec<Finding> {
     findings
 }
 
-/// pool-core pulls in no more than [`CORE_BUDGET`].
+/// What a crate pulls in by name, or why cargo cannot tell.
+pub(super) type PulledIn = (&'static str, Result<Vec<String>, String>);
+
+/// No crate pulls in more than its entry of [`BUDGETS`].
 pub(super) fn budget(repo: &Repo) -> Vec<Finding> {
-    let manifest = "pool-core/Cargo.toml";
-    match &repo.core_dependencies {
-        Err(why) => vec![Finding::new("Cargo.lock", 1, why.clone())],
-        Ok(names) => {
-            let over = names.iter().filter(|name| !CORE_BUDGET.contains(&name.as_str()));
-            let message = |name: &String| {
-                format!(
-                    "{name} is pulled in by default; allowed: {} ({})",
-                    either(&CORE_BUDGET),
-                    CORE_BUDGET.len()
-                )
-            };
-            over.map(|name| Finding::new(manifest, line_of(repo, manifest, name), message(name))).collect()
+    let mut findings = Vec::new();
+    for (package, manifest, allowed) in BUDGETS {
+        let told = repo.pulled_in.iter().find(|(name, _)| *name == package).map(|(_, told)| told);
+        match told {
+            None => findings.push(Finding::new(manifest, 1, format!("nobody asked what {package} pulls in"))),
+            Some(Err(why)) => findings.push(Finding::new("Cargo.lock", 1, why.clone())),
+            Some(Ok(names)) => {
+                for name in names.iter().filter(|name| !allowed.contains(&name.as_str())) {
+                    let message = format!(
+                        "{name} is pulled in by default; allowed: {} ({})",
+                        either(allowed),
+                        allowed.len()
+                    );
+                    findings.push(Finding::new(manifest, line_of(repo, manifest, name), message));
+                }
+            }
         }
     }
+    findings
 }
 
-/// Asks cargo what a plain build of pool-core takes, and so also whether Cargo.lock is up to date.
-pub(super) fn core_dependencies(workspace: &Workspace) -> Result<Vec<String>, String> {
-    let arguments = ["tree", "--locked", "-p", "pool-core", "-e", "normal", "--prefix", "none"];
+/// Asks cargo what plain builds of the crates in [`BUDGETS`] take, and so also whether Cargo.lock is up to date.
+pub(super) fn pulled_in(workspace: &Workspace) -> Vec<PulledIn> {
+    BUDGETS.iter().map(|(package, ..)| (*package, dependencies(workspace, package))).collect()
+}
+
+fn dependencies(workspace: &Workspace, package: &str) -> Result<Vec<String>, String> {
+    let arguments = ["tree", "--locked", "-p", package, "-e", "normal", "--prefix", "none"];
     let mut command = Command::new(workspace::cargo());
     command.args(arguments).current_dir(&workspace.root).stdin(Stdio::null());
     let output = command.output().map_err(|error| format!("cargo cannot be started: {error}"))?;
@@ -104,13 +121,17 @@ mod tests {
     #[test]
     fn an_arrow_back_is_found_with_its_line() {
         let manifest = "[dependencies]\naxum.workspace = true\npool-controller.workspace = true\n";
-        let mut repo = Repo::of(&[("pool-core/Cargo.toml", manifest)]);
+        let mut repo = Repo::of(&[("pool-core/Cargo.toml", manifest), ("dashboards/Cargo.toml", manifest)]);
         repo.packages = vec![
             package("pool-core", "pool-core", &["axum", "pool-controller"]),
+            package("pool-dashboards", "dashboards", &["pool-controller"]),
             package("pool-controller", "controller", &["pool-core"]),
         ];
-        let expected = "pool-core/Cargo.toml:3: pool-core depends on pool-controller; allowed: no member";
-        assert_eq!(shown(&directions(&repo)), [expected]);
+        let expected = [
+            "pool-core/Cargo.toml:3: pool-core depends on pool-controller; allowed: pool-core-derive",
+            "dashboards/Cargo.toml:3: pool-dashboards depends on pool-controller; allowed: no member",
+        ];
+        assert_eq!(shown(&directions(&repo)), expected);
     }
 
     #[test]
@@ -123,13 +144,17 @@ mod tests {
     #[test]
     fn a_dependency_over_budget_is_found_and_a_stale_lock_too() {
         let mut repo = Repo::of(&[("pool-core/Cargo.toml", "[dependencies]\nrand = \"1\"\n")]);
-        repo.core_dependencies =
-            Ok(names_in_tree("pool-core v0.1.0 (/x)\nlibc v0.2.1\nrand v1.0.0\nlibc v0.2.1 (*)\n"));
+        let core = |told| vec![("pool-core", told), ("pool-core-derive", Ok(vec!["syn".to_owned()]))];
+        repo.pulled_in =
+            core(Ok(names_in_tree("pool-core v0.1.0 (/x)\nlibc v0.2.1\nrand v1.0.0\nlibc v0.2.1 (*)\n")));
         let expected = "pool-core/Cargo.toml:2: rand is pulled in by default; allowed: libc (1)";
         assert_eq!(shown(&budget(&repo)), [expected]);
-        repo.core_dependencies = Err("the lock file needs to be updated".into());
+        repo.pulled_in = core(Err("the lock file needs to be updated".into()));
         assert_eq!(budget(&repo).len(), 1);
-        repo.core_dependencies = Ok(vec!["libc".into()]);
+        repo.pulled_in = core(Ok(vec!["libc".into()]));
         assert_eq!(budget(&repo), []);
+        repo.pulled_in.pop();
+        let expected = "pool-core/derive/Cargo.toml:1: nobody asked what pool-core-derive pulls in";
+        assert_eq!(shown(&budget(&repo)), [expected]);
     }
 }

@@ -17,8 +17,8 @@ use std::fmt;
 struct Repo {
     tree: Tree,
     packages: Vec<Package>,
-    /// What pool-core pulls in by default, or why cargo cannot tell.
-    core_dependencies: Result<Vec<String>, String>,
+    /// What the crates with a budget pull in.
+    pulled_in: Vec<layers::PulledIn>,
 }
 
 /// Something that a rule does not allow.
@@ -68,7 +68,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Counts> {
     let repo = Repo {
         tree: Tree::load(&workspace.root)?,
         packages: workspace.packages.clone(),
-        core_dependencies: layers::core_dependencies(workspace),
+        pulled_in: layers::pulled_in(workspace),
     };
     let mut counts = Counts::default();
     for (name, rule) in RULES {
@@ -91,7 +91,7 @@ fn either(words: &[&str]) -> String {
 #[cfg(test)]
 impl Repo {
     fn of(files: &[(&str, &str)]) -> Self {
-        Self { tree: Tree::of(files), packages: Vec::new(), core_dependencies: Ok(Vec::new()) }
+        Self { tree: Tree::of(files), packages: Vec::new(), pulled_in: Vec::new() }
     }
 }
 
