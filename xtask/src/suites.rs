@@ -8,6 +8,7 @@ use crate::{bench, failpoints, sanitize, tidy};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The libraries, in the order in which they can be published.
 const LIBRARIES: [&str; 5] =
@@ -205,17 +206,25 @@ fn deny(run: &Run<'_>) -> Result<Counts> {
     Ok(counts)
 }
 
+/// In a target folder that no run had before. Cargo takes what it unpacked and built of a registry for unchangeable,
+/// also of the one in that folder from which the libraries find each other: in the folder of an earlier run, each
+/// would be checked against what the others were then.
 fn package(run: &Run<'_>) -> Result<Counts> {
     for library in LIBRARIES {
         if run.workspace.package(library).is_err() {
             bail!("library {library} is not in the workspace");
         }
     }
-    let mut job = cargo("publish --dry-run").args(LIBRARIES.iter().flat_map(|library| ["-p", library]));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    let folder = run.workspace.target.join(format!("package-{}", now.as_nanos()));
+    let mut job = cargo("publish --dry-run --target-dir").arg(folder.to_string_lossy());
+    job = job.args(LIBRARIES.iter().flat_map(|library| ["-p", library]));
     if std::env::var_os("CI").is_none() {
         job = job.arg("--allow-dirty"); // work in progress can be checked too
     }
-    run.check(&job)
+    let counts = run.check(&job);
+    std::fs::remove_dir_all(&folder).ok();
+    counts
 }
 
 #[cfg(test)]
