@@ -62,12 +62,9 @@ enum Command {
     },
     /// Run pool-core's stress tests under ThreadSanitizer and AddressSanitizer
     Sanitize,
-    /// Compare pool-core with its peers; writes target/bench/peers.json
-    Bench {
-        /// A short run: whether it works, not how fast it is
-        #[arg(long)]
-        quick: bool,
-    },
+    /// Measure pool-core: beside its peers, in instructions, and write docs/performance.md
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Check the rules that the compiler does not
     Tidy,
 }
@@ -92,7 +89,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Ci => run::plain("bash").arg(".ci/run").limit(CI_LIMIT).passes(&workspace),
         Command::Loom { quick } => test::run_one(&workspace, Suite::Loom, *quick),
         Command::Sanitize => test::run_one(&workspace, Suite::Sanitize, false),
-        Command::Bench { quick } => bench::run(&workspace, *quick),
+        Command::Bench(command) => bench::run(&workspace, command),
         Command::Tidy => test::run_one(&workspace, Suite::Tidy, false),
     }
 }

@@ -1,44 +1,76 @@
-//! What one get and its return cost, beside the pools and allocators that a service could use instead.
+//! What one get and its return cost, beside the pools and allocators that a service could use instead, and what
+//! else was promised of speed and memory.
 //!
 //! ```text
-//! cargo bench -p pool-core --bench peers               all rows, all shapes, about two minutes
-//! cargo bench -p pool-core --bench peers -- --quick    the same in seconds, for a first look
-//! cargo bench -p pool-core --bench peers -- --only ours    one row beside the limit; writes no file
+//! cargo bench -p pool-core --bench peers                   everything, a few minutes
+//! cargo bench -p pool-core --bench peers -- --quick        the same in seconds: whether it works, not how fast it is
+//! cargo bench -p pool-core --bench peers -- --only ours    one row beside the limit, or one part; writes no file
 //! ```
 //!
 //! Nanoseconds of CPU time per get+return pair of a 1 KiB buffer, summed over the threads that did the work: with
 //! more threads than cores, wall time measures the scheduler. Rounds are interleaved (each round measures every
 //! row once in every shape, starting one row later than the round before), so that a machine that changes its
-//! speed changes it for all rows. Figures of two runs do not compare; the ratios to `limit` within one run do.
+//! speed changes it for all rows. Figures of two runs do not compare; the ratios within one round do, and their median
+//! is what the targets are judged by.
 //!
-//! `shapes` knows how to measure and nothing of any pool; `rows` (pools) and `memory` (allocators, the limit) know the
-//! peers and nothing of clocks; `report` knows only numbers.
+//! ```text
+//!  matrix   rows × shapes, each round in turn        shapes   how to measure; knows no pool by name
+//!  own      what only this crate has                 rows     the pools and allocators; know no clocks
+//!  figures → targets → report                        numbers, verdicts, text; know nothing of how it was measured
+//! ```
 
 // What a peer costs must not hang on whether the compiler felt like inlining the three lines around it.
 #![allow(clippy::inline_always)]
 
-mod memory;
+mod clock;
+mod figures;
+mod heap;
+mod machine;
+mod matrix;
+mod names;
+mod own;
 mod report;
 mod rows;
 mod shapes;
+mod targets;
 
-use report::Samples;
-use rows::Row;
-use shapes::Shape;
+use figures::Figures;
+use machine::Machine;
 use std::process::ExitCode;
+use std::time::Instant;
+
+/// Counts what the memory rows allocate; at all other times it passes everything on.
+#[global_allocator]
+static HEAP: heap::Counting = heap::Counting;
 
 /// How long and how often.
-struct Plan {
-    rounds: usize,
-    /// Per thread in one cell, nanoseconds of CPU time.
-    cell_ns: f64,
+pub(crate) struct Plan {
+    pub(crate) quick: bool,
+    /// One row of the matrix, or one of [`own::PARTS`].
     only: Option<String>,
 }
 
-const FULL: Plan = Plan { rounds: 11, cell_ns: 60e6, only: None };
-const QUICK: Plan = Plan { rounds: 3, cell_ns: 6e6, only: None };
+impl Plan {
+    /// Rounds of a part that takes `full` of them in a full run.
+    pub(crate) fn rounds(&self, full: usize) -> usize {
+        if self.quick { 3 } else { full }
+    }
+
+    /// CPU time per thread in one cell, nanoseconds, of a part that takes `full` in a full run.
+    pub(crate) fn cell_ns(&self, full: f64) -> f64 {
+        if self.quick { full / 10.0 } else { full }
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == part)
+    }
+}
 
 fn main() -> ExitCode {
+    if std::env::args().any(|arg| arg == own::CHILD) {
+        own::child();
+        return ExitCode::SUCCESS;
+    }
     let plan = match parse(std::env::args().skip(1)) {
         Ok(plan) => plan,
         Err(message) => {
@@ -46,7 +78,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(&plan) {
+    let ended = run(&plan);
+    rows::go::stop();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
@@ -56,70 +90,48 @@ fn main() -> ExitCode {
 }
 
 /// Cargo itself passes `--bench` to a benchmark that it runs as one.
-fn parse(args: impl Iterator<Item = String>) -> Result<Plan, String> {
-    let (mut plan, mut args) = (FULL, args);
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
+    let mut plan = Plan { quick: false, only: None };
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--bench" => {}
-            "--quick" => plan = Plan { only: plan.only, ..QUICK },
+            "--quick" => plan.quick = true,
             "--only" => {
-                let names: Vec<_> = rows::ROWS.iter().map(|row| row.name).collect();
+                let names =
+                    rows::ROWS.iter().map(|row| row.name).chain(own::PARTS.iter().map(|part| part.name));
+                let names: Vec<_> = names.collect();
                 let name = args.next().filter(|name| names.contains(&name.as_str()));
                 plan.only = Some(name.ok_or_else(|| format!("--only: allowed are {}", names.join(", ")))?);
             }
-            other => return Err(format!("{other}: allowed are --quick and --only ROW")),
+            other => return Err(format!("{other}: allowed are --quick and --only NAME")),
         }
     }
     Ok(plan)
 }
 
 fn run(plan: &Plan) -> Result<(), String> {
-    let rows: Vec<&Row> = rows::ROWS
-        .iter()
-        .filter(|row| plan.only.as_ref().is_none_or(|only| row.name == only || row.name == rows::LIMIT))
-        .collect();
-    let mut cells = Vec::new();
-    for shape in Shape::ALL {
-        for row in &rows {
-            let pairs = calibrated(row, shape, plan.cell_ns);
-            cells.push(Samples::new(row.name, shape.name(), pairs));
-        }
+    let mut machine = Machine::look();
+    let mut figures = Figures::default();
+    let parts = own::PARTS.iter().filter(|part| plan.wants(part.name));
+    if plan.only.as_ref().is_none_or(|only| rows::ROWS.iter().any(|row| row.name == only)) {
+        timed("pairs", || matrix::measure(plan, plan.only.as_deref(), &mut figures))?;
     }
-    for round in 0..plan.rounds {
-        eprintln!("round {} of {}", round + 1, plan.rounds);
-        for (s, shape) in Shape::ALL.into_iter().enumerate() {
-            let hand_over_ns = shape.crosses().then(|| hand_over_ns(plan.cell_ns));
-            for r in (0..rows.len()).map(|i| (i + round) % rows.len()) {
-                let cell = &mut cells[s * rows.len() + r];
-                let mut sample = (rows[r].measure)(shape, cell.pairs)?;
-                sample.ns_per_pair -= hand_over_ns.unwrap_or(0.0);
-                cell.push(&sample);
-            }
-        }
+    for part in parts {
+        timed(part.name, || (part.measure)(plan, &mut figures))?;
     }
-    println!("{}", report::table(&cells));
+    machine.look_again();
+    let targets = targets::judge(&figures);
+    println!("{}", report::text(&figures, &targets));
     if plan.only.is_none() {
-        let path = report::write_json(&cells)?;
-        println!("written: {path}");
+        println!("written: {}", report::write_json(&machine, plan.quick, &figures, &targets)?);
     }
-    report::check_reuse(&cells, rows::OURS)
+    matrix::check_reuse(&figures)
 }
 
-/// Pairs per thread that take about `cell_ns`. In two steps, because a short run of eight threads does not overlap
-/// and looks cheaper than it is.
-fn calibrated(row: &Row, shape: Shape, cell_ns: f64) -> u64 {
-    let mut pairs = 4096;
-    for share in [0.2, 1.0] {
-        // A failed measurement will fail again, and be reported, in the first round.
-        let Ok(sample) = (row.measure)(shape, pairs) else { break };
-        pairs = shape.pairs_for(share * cell_ns, sample.ns_per_pair);
-    }
-    pairs
-}
-
-/// What it costs to hand a bare pointer from thread to thread as the cross-thread shape does it: the best of three,
-/// so that noise in it is never credited to a row.
-fn hand_over_ns(cell_ns: f64) -> f64 {
-    let pairs = Shape::CrossThread.pairs_for(cell_ns / 4.0, 5.0);
-    (0..3).map(|_| memory::bare_hand_over(pairs)).fold(f64::INFINITY, f64::min)
+/// Says how long a part took.
+fn timed(part: &str, measure: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let began = Instant::now();
+    measure()?;
+    eprintln!("{part}: {:.1} s", began.elapsed().as_secs_f64());
+    Ok(())
 }

@@ -1,9 +1,11 @@
 //! What hands out bare memory: the floor that a pool cannot beat, the allocators that it must, and nothing at all.
 //! All of them lend a pointer; none of them knows what a pool is.
 
+use super::limit;
+use crate::names;
 use crate::shapes::{self, BUFFER_BYTES, Peer, count_created};
 use std::alloc::{Layout, handle_alloc_error};
-use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int};
 use std::hint::black_box;
 use std::ptr;
 
@@ -27,20 +29,8 @@ impl Raw {
     }
 }
 
-/// The floor: a thread-local stack of pointers and nothing else. No pool object, no guard, no count, and what one
-/// thread holds no other ever sees. Across threads it cannot reuse: its getter allocates, its returner frees.
+/// [`limit`] as a peer. Across threads it cannot reuse: its getter allocates, its returner frees.
 pub(crate) struct Limit;
-
-struct Stack {
-    len: Cell<usize>,
-    slots: [Cell<*mut u8>; 64],
-}
-
-thread_local! {
-    // Constant and without a destructor, so an access is an offset from the thread pointer and no more.
-    static STACK: Stack =
-        const { Stack { len: Cell::new(0), slots: [const { Cell::new(ptr::null_mut()) }; 64] } };
-}
 
 impl Peer for Limit {
     type Lease<'a> = Raw;
@@ -51,41 +41,27 @@ impl Peer for Limit {
 
     #[inline(always)]
     fn lend(&self) -> Raw {
-        let popped = STACK.with(|stack| {
-            let below = stack.len.get().wrapping_sub(1);
-            // One comparison: an empty stack wraps to an index that no slot has.
-            stack.slots.get(below).map(|slot| {
-                stack.len.set(below);
-                slot.get()
-            })
-        });
         let missed = || {
             count_created();
             // SAFETY: any size may be asked for; null is checked by `touched`.
             unsafe { libc::malloc(BUFFER_BYTES).cast() }
         };
-        Raw(popped.unwrap_or_else(missed)).touched()
+        Raw(limit::pop().unwrap_or_else(missed)).touched()
     }
 
     #[inline(always)]
     fn give_back(&self, lease: Raw) {
-        STACK.with(|stack| match stack.slots.get(stack.len.get()) {
-            Some(slot) => {
-                slot.set(lease.0);
-                stack.len.set(stack.len.get() + 1);
-            }
+        if !limit::push(lease.0) {
             // SAFETY: `lend` took it from malloc, and this was its only holder.
-            None => unsafe { libc::free(lease.0.cast()) },
-        });
+            unsafe { libc::free(lease.0.cast()) };
+        }
     }
 
     fn thread_ends() {
-        STACK.with(|stack| {
-            for slot in &stack.slots[..stack.len.replace(0)] {
-                // SAFETY: slots below `len` hold buffers from malloc that nobody else has.
-                unsafe { libc::free(slot.get().cast()) };
-            }
-        });
+        while let Some(buffer) = limit::pop() {
+            // SAFETY: the stack holds buffers from malloc that nobody else has.
+            unsafe { libc::free(buffer.cast()) };
+        }
     }
 }
 
@@ -142,7 +118,52 @@ impl Peer for Bare {
     }
 }
 
-/// Nanoseconds per bare pointer in the cross-thread shape.
+/// Nanoseconds per bare pointer in the cross-thread shape: what the hand-over itself costs.
 pub(crate) fn bare_hand_over(pairs: u64) -> f64 {
     shapes::across(&Bare, pairs)
+}
+
+/// What allocators say of themselves, by name.
+pub(crate) fn versions() -> [(&'static str, String); 3] {
+    // SAFETY: it takes nothing and returns a number.
+    let mimalloc = unsafe { mi_version() };
+    let mut jemalloc: *const c_char = ptr::null();
+    let mut size = size_of_val(&jemalloc);
+    // SAFETY: jemalloc writes one pointer to a string that lives as long as the process; there is room for it.
+    let known = unsafe {
+        let into = (&raw mut jemalloc).cast();
+        tikv_jemalloc_sys::mallctl(c"version".as_ptr(), into, &raw mut size, ptr::null_mut(), 0) == 0
+    };
+    // SAFETY: as it was just written.
+    let jemalloc = known.then(|| unsafe { CStr::from_ptr(jemalloc) }.to_string_lossy());
+    // The version itself; after it comes the commit.
+    let jemalloc = jemalloc.and_then(|said| said.split('-').next().map(str::to_owned));
+    [
+        (names::GLIBC, system_allocator()),
+        (names::JEMALLOC, jemalloc.unwrap_or_else(|| "unknown".into())),
+        // 3.3.2 says 30302; before 3 it was 2.2.4 and 224.
+        (names::MIMALLOC, dotted(mimalloc, if mimalloc < 10_000 { 10 } else { 100 })),
+    ]
+}
+
+/// A version whose three parts stand in one number, each below `base`.
+fn dotted(version: c_int, base: c_int) -> String {
+    format!("{}.{}.{}", version / (base * base), version / base % base, version % base)
+}
+
+/// The version of the C library that `malloc` is from.
+fn system_allocator() -> String {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: it takes nothing and returns a string that lives as long as the process.
+        let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
+        version.to_string_lossy().into_owned()
+    }
+    #[cfg(not(target_env = "gnu"))]
+    "none: this system has another C library".to_owned()
+}
+
+// SAFETY: the declaration of mimalloc.h, which the crate binds only with a feature that we need for nothing else.
+unsafe extern "C" {
+    fn mi_version() -> c_int;
 }
