@@ -1,8 +1,12 @@
 //! The benchmarks: run for their figures, or briefly to see that they still work.
 
+mod cost;
+mod seam;
 mod smoke;
 
 use crate::run::{Job, cargo};
+use crate::suites::Suite;
+use crate::test;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use clap::Subcommand;
@@ -10,6 +14,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use cost::check as cost;
 pub(crate) use smoke::smoke;
 
 /// What to measure.
@@ -24,12 +29,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
     },
+    /// Count instructions per pair under callgrind and compare them with the recorded figures
+    Cost {
+        /// Record what is counted now instead
+        #[arg(long)]
+        record: bool,
+    },
 }
 
 /// Whether it ended well. A target of `peers` that is missed is reported, and is no failure.
 pub(crate) fn run(workspace: &Workspace, command: &Command) -> Result<bool> {
     match command {
         Command::Peers { quick, only } => peers(*quick, only.as_deref()).passes(workspace),
+        Command::Cost { record: false } => test::run_one(workspace, Suite::Cost, false),
+        Command::Cost { record: true } => cost::record(workspace),
     }
 }
 

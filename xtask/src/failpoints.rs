@@ -34,7 +34,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Counts> {
     Ok(counts)
 }
 
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+pub(crate) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 

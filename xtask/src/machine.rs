@@ -16,6 +16,8 @@ pub(crate) enum Tool {
     Chromium,
     ChromeDriver,
     CargoDeny,
+    /// Counts instructions.
+    Valgrind,
 }
 
 /// Where a tool comes from.
@@ -41,6 +43,7 @@ impl Tool {
             Self::Chromium => "chromium",
             Self::ChromeDriver => "chromedriver",
             Self::CargoDeny => "cargo-deny",
+            Self::Valgrind => "valgrind",
         }
     }
 
@@ -49,6 +52,7 @@ impl Tool {
             Self::Make => Origin::Debian("make"),
             Self::Chromium => Origin::Debian("chromium"),
             Self::ChromeDriver => Origin::Debian("chromium-driver"),
+            Self::Valgrind => Origin::Debian("valgrind"),
             Self::CargoDeny => Origin::Crate("cargo-deny", CARGO_DENY),
         }
     }
@@ -83,7 +87,7 @@ pub(crate) fn missing(suites: &[Suite]) -> Vec<Missing> {
 }
 
 fn missing_by(suites: &[Suite], is_here: impl Fn(Tool) -> bool) -> Vec<Missing> {
-    let tools = [Tool::Make, Tool::Chromium, Tool::ChromeDriver, Tool::CargoDeny];
+    let tools = [Tool::Make, Tool::Valgrind, Tool::Chromium, Tool::ChromeDriver, Tool::CargoDeny];
     let absent = tools.into_iter().filter(|tool| !is_here(*tool)).map(|tool| Missing {
         tool,
         suites: suites.iter().copied().filter(|suite| suite.needs().contains(&tool)).collect(),
@@ -179,6 +183,15 @@ mod tests {
         let advice = one.advice();
         for part in ["browser", "chromium-driver", "--install", "--without browser"] {
             assert!(advice.contains(part), "{part} is not in: {advice}");
+        }
+    }
+
+    #[test]
+    fn instructions_are_not_counted_without_valgrind() {
+        let missing = missing_by(&[Suite::Cost, Suite::Unit], |tool| tool != Tool::Valgrind);
+        let [one] = missing.as_slice() else { panic!("{missing:?}") };
+        for part in ["suite cost needs valgrind (Debian package valgrind)", "--install", "--without cost"] {
+            assert!(one.advice().contains(part), "{part} is not in: {}", one.advice());
         }
     }
 

@@ -27,6 +27,7 @@ pub(crate) enum Suite {
     Limit,
     Browser,
     BenchSmoke,
+    Cost,
     Sanitize,
     Deny,
     Package,
@@ -43,7 +44,7 @@ pub(crate) struct Run<'a> {
 
 impl Suite {
     /// In the order in which they run: what fails fast first.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Tidy,
         Self::Unit,
         Self::Features,
@@ -52,6 +53,7 @@ impl Suite {
         Self::Limit,
         Self::Browser,
         Self::BenchSmoke,
+        Self::Cost,
         Self::Sanitize,
         Self::Deny,
         Self::Package,
@@ -67,6 +69,7 @@ impl Suite {
             Self::Limit => "limit",
             Self::Browser => "browser",
             Self::BenchSmoke => "bench-smoke",
+            Self::Cost => "cost",
             Self::Sanitize => "sanitize",
             Self::Deny => "deny",
             Self::Package => "package",
@@ -85,6 +88,7 @@ impl Suite {
             Self::Limit => "the demo under a real memory limit",
             Self::Browser => "the page in headless Chromium",
             Self::BenchSmoke => "every benchmark builds, runs briefly and reports what it should",
+            Self::Cost => "instructions per pair within a tenth of what is recorded",
             Self::Sanitize => "pool-core's stress tests under ThreadSanitizer and AddressSanitizer",
             Self::Deny => "licenses, bans and sources of all dependencies",
             Self::Package => "the libraries as they would be published",
@@ -94,6 +98,7 @@ impl Suite {
     pub(crate) fn needs(self) -> &'static [Tool] {
         match self {
             Self::Unit | Self::Features | Self::Stress | Self::BenchSmoke => &[Tool::Make],
+            Self::Cost => &[Tool::Make, Tool::Valgrind],
             Self::Browser => &[Tool::Chromium, Tool::ChromeDriver],
             Self::Deny => &[Tool::CargoDeny],
             Self::Tidy | Self::Loom | Self::Limit | Self::Sanitize | Self::Package => &[],
@@ -124,6 +129,7 @@ impl Suite {
             Self::Limit => run.test_target(CLI, "limit"),
             Self::Browser => run.test_target(CLI, "browser"),
             Self::BenchSmoke => bench::smoke(run.workspace),
+            Self::Cost => bench::cost(run.workspace),
             Self::Sanitize => sanitize::run(run),
             Self::Deny => deny(run),
             Self::Package => package(run),
