@@ -1,6 +1,15 @@
-//! The benchmarks: run for their figures, or briefly to see that they still work.
+//! The benchmarks: run for their figures, briefly to see that they still work, and written up.
+//!
+//! ```text
+//!  peers ──► target/bench/peers.json ─┐
+//!                                     ├─► report ──► docs/performance.json ──► docs/performance.md
+//!  cost  ──► target/bench/cost.json  ─┘
+//!    └─► compared with pool-core/benches/cost/recorded.json
+//! ```
 
 mod cost;
+mod document;
+mod report;
 mod seam;
 mod smoke;
 
@@ -15,6 +24,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(crate) use cost::check as cost;
+pub(crate) use document::{DATA, DOCUMENT, document};
 pub(crate) use smoke::smoke;
 
 /// What to measure.
@@ -35,6 +45,10 @@ pub(crate) enum Command {
         #[arg(long)]
         record: bool,
     },
+    /// Write docs/performance.md from what the last full runs of peers and cost measured
+    Report,
+    /// Run peers and cost, and write the report: minutes, on a machine that has nothing else to do
+    All,
 }
 
 /// Whether it ended well. A target of `peers` that is missed is reported, and is no failure.
@@ -43,6 +57,15 @@ pub(crate) fn run(workspace: &Workspace, command: &Command) -> Result<bool> {
         Command::Peers { quick, only } => peers(*quick, only.as_deref()).passes(workspace),
         Command::Cost { record: false } => test::run_one(workspace, Suite::Cost, false),
         Command::Cost { record: true } => cost::record(workspace),
+        Command::Report => report::write(workspace).map(|()| true),
+        Command::All => {
+            let peers = peers(false, None).passes(workspace)?;
+            let cost = test::run_one(workspace, Suite::Cost, false)?;
+            if peers {
+                report::write(workspace)?;
+            }
+            Ok(peers && cost)
+        }
     }
 }
 

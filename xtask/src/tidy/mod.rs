@@ -4,6 +4,7 @@
 mod docs;
 mod layers;
 mod modules;
+mod performance;
 mod text;
 mod unsafety;
 
@@ -47,7 +48,7 @@ impl fmt::Display for Finding {
 
 type Rule = (&'static str, fn(&Repo) -> Vec<Finding>);
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 14] = [
     ("directions", layers::directions),
     ("dependency budget", layers::budget),
     ("modules", modules::modules),
@@ -61,6 +62,7 @@ const RULES: [Rule; 13] = [
     ("readme commands", docs::readme_commands),
     ("architecture", docs::architecture),
     ("metrics", docs::metrics),
+    ("performance", performance::performance),
 ];
 
 /// Applies every rule, prints what they find, and counts a rule as a check.

@@ -1,0 +1,78 @@
+//! The document on performance is what its data say, to the letter: nobody writes a figure there by hand.
+
+use super::{Finding, Repo};
+use crate::bench::{DATA, DOCUMENT, document};
+
+/// Makes the document from its data again and compares.
+pub(super) fn performance(repo: &Repo) -> Vec<Finding> {
+    let (data, text) = (repo.tree.file(DATA), repo.tree.file(DOCUMENT));
+    let (data, text) = match (data, text) {
+        (None, None) => return Vec::new(),
+        (Some(data), Some(text)) => (&data.text, &text.text),
+        (Some(_), None) => return vec![Finding::new(DOCUMENT, 1, format!("is not there, and {DATA} is"))],
+        (None, Some(_)) => return vec![Finding::new(DATA, 1, format!("is not there, and {DOCUMENT} is"))],
+    };
+    let parsed = serde_json::from_str(data).map_err(anyhow::Error::from);
+    let made = match parsed.and_then(|data| document(&data)) {
+        Ok(made) => made,
+        Err(error) => {
+            return vec![Finding::new(DATA, 1, format!("no document can be made of it: {error:#}"))];
+        }
+    };
+    if made == *text {
+        return Vec::new();
+    }
+    let line = made.lines().zip(text.lines()).take_while(|(made, found)| made == found).count() + 1;
+    let message = format!("is not what {DATA} says; allowed: what `cargo xtask bench report` writes");
+    vec![Finding::new(DOCUMENT, line, message)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shown;
+    use super::*;
+
+    /// As little as a document can be made of.
+    fn data() -> String {
+        let machine = r#"{"cpu":"c","cores":"2","kernel":"k","load_at_start":"0","load_at_end":"0","rustc":"r",
+                          "go":"none","glibc":"2","jemalloc":"5","mimalloc":"3"}"#;
+        format!(
+            r#"{{"peers":{{"machine":{machine},"targets":[],"skipped":[],"rows":[]}},"crates":{{}},
+                 "cost":{{"arch":"a","rustc":"r","valgrind":"v","cases":[{{"name":"pair","instructions":7}}]}}}}"#
+        )
+    }
+
+    fn made() -> String {
+        document(&serde_json::from_str(&data()).unwrap()).unwrap()
+    }
+
+    fn found(data: &str, text: &str) -> Vec<String> {
+        shown(&performance(&Repo::of(&[(DATA, data), (DOCUMENT, text)])))
+    }
+
+    #[test]
+    fn the_document_as_made_passes_and_so_does_none() {
+        assert_eq!(found(&data(), &made()), Vec::<String>::new());
+        assert_eq!(performance(&Repo::of(&[])), []);
+    }
+
+    #[test]
+    fn a_figure_changed_by_hand_is_found_with_its_line() {
+        let text = made().replace("| pair | 7.0 |", "| pair | 6.0 |");
+        let line = text.lines().position(|line| line == "| pair | 6.0 |").unwrap() + 1;
+        let expected = format!(
+            "docs/performance.md:{line}: is not what docs/performance.json says; allowed: what `cargo xtask bench \
+             report` writes"
+        );
+        assert_eq!(found(&data(), &text), [expected]);
+        assert_eq!(found(&data().replace('7', "8"), &made()).len(), 1);
+        assert_eq!(found(&data(), &(made() + "\nmore\n")).len(), 1);
+    }
+
+    #[test]
+    fn one_without_the_other_and_data_that_say_nothing_are_found() {
+        assert_eq!(performance(&Repo::of(&[(DATA, "{}")])).len(), 1);
+        assert_eq!(performance(&Repo::of(&[(DOCUMENT, "")])).len(), 1);
+        assert!(found("{}", "")[0].contains("no document can be made"));
+    }
+}
