@@ -53,7 +53,7 @@ fn main() {
             row.expected
         );
     }
-    if let Err(error) = store(&rows) {
+    if let Err(error) = store(&rows, quick) {
         eprintln!("pays: {error}");
         std::process::exit(1);
     }
@@ -102,7 +102,7 @@ fn time(n: usize, mut lease: impl FnMut()) -> f64 {
     began.elapsed().as_nanos() as f64 / n as f64
 }
 
-fn store(rows: &[Row]) -> std::io::Result<()> {
+fn store(rows: &[Row], quick: bool) -> std::io::Result<()> {
     let lines: Vec<_> = rows
         .iter()
         .map(|r| {
@@ -118,9 +118,9 @@ fn store(rows: &[Row]) -> std::io::Result<()> {
             )
         })
         .collect();
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into(), std::path::PathBuf::from);
-    let folder = target.join("bench");
+    // Cargo's scratch directory for benchmarks is `tmp` in the target directory.
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench");
     std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("pays.json"), format!("[\n{}\n]\n", lines.join(",\n")))
+    let text = format!("{{\"quick\": {quick}, \"rows\": [\n{}\n]}}\n", lines.join(",\n"));
+    std::fs::write(folder.join("pays.json"), text)
 }

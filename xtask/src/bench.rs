@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!  peers ──► target/bench/peers.json ─┐
-//!                                     ├─► report ──► docs/performance.json ──► docs/performance.md
+//!  pays  ──► target/bench/pays.json  ─┼─► report ──► docs/performance.json ──► docs/performance.md
 //!  cost  ──► target/bench/cost.json  ─┘
 //!    └─► compared with pool-core/benches/cost/recorded.json
 //! ```
 
 mod cost;
 mod document;
+mod prose;
 mod report;
 mod seam;
 mod smoke;
@@ -45,9 +46,11 @@ pub(crate) enum Command {
         #[arg(long)]
         record: bool,
     },
-    /// Write docs/performance.md from what the last full runs of peers and cost measured
+    /// Hold what a pool says of its own worth against a direct comparison; writes target/bench/pays.json
+    Pays,
+    /// Write docs/performance.md from what the last full runs of peers, pays and cost measured
     Report,
-    /// Run peers and cost, and write the report: minutes, on a machine that has nothing else to do
+    /// Run peers, pays and cost, and write the report: minutes, on a machine that has nothing else to do
     All,
 }
 
@@ -57,14 +60,15 @@ pub(crate) fn run(workspace: &Workspace, command: &Command) -> Result<bool> {
         Command::Peers { quick, only } => peers(*quick, only.as_deref()).passes(workspace),
         Command::Cost { record: false } => test::run_one(workspace, Suite::Cost, false),
         Command::Cost { record: true } => cost::record(workspace),
+        Command::Pays => pays().passes(workspace),
         Command::Report => report::write(workspace).map(|()| true),
         Command::All => {
-            let peers = peers(false, None).passes(workspace)?;
+            let measured = peers(false, None).passes(workspace)? && pays().passes(workspace)?;
             let cost = test::run_one(workspace, Suite::Cost, false)?;
-            if peers {
+            if measured {
                 report::write(workspace)?;
             }
-            Ok(peers && cost)
+            Ok(measured && cost)
         }
     }
 }
@@ -82,6 +86,10 @@ fn peers(quick: bool, only: Option<&str>) -> Job {
         job = job.args(["--only", name]);
     }
     job
+}
+
+fn pays() -> Job {
+    job("pool-core", "pays", false)
 }
 
 fn read_json(path: &Path) -> Result<Value> {

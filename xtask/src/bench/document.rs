@@ -1,5 +1,6 @@
 //! The document, made from its data and nothing else, so that a rule of `tidy` can make it again and compare.
 
+use super::prose::{HEAD, HOW};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -13,42 +14,6 @@ pub(crate) const DOCUMENT: &str = "docs/performance.md";
 const SHAPES: [&str; 6] =
     ["1 thread", "2 threads", "8 threads", "burst 64, 1 thread", "burst 64, 2 threads", "cross thread"];
 
-const HEAD: &str = "\
-# Performance
-
-What a get and its return cost, what memory a pool takes, and whether that is what was promised. This page is
-written by `cargo xtask bench report` from `docs/performance.json`, and `cargo xtask tidy` compares the two. To measure
-anew, on a machine that has nothing else to do:
-
-```sh
-cargo xtask bench all       # the three below, one after the other
-cargo xtask bench peers     # against pools and allocators, by CPU time
-cargo xtask bench cost      # instructions per pair, by callgrind
-cargo xtask bench report    # this page
-```
-
-";
-
-const HOW: &str = "
-## How it is measured
-
-* A pair is one get of a 1 KiB buffer, one byte written to it, and its return. Ours has everything on that is on by
-  default: guard, counters, recycling, retention by use, knobs, one lease in 128 on record, removal from outside.
-* The limit is a bare thread-local stack of pointers: no pool can be cheaper. It hands out what it was given, counts
-  nothing, and nobody else can reach what it holds.
-* Time is the CPU time of the threads that did the work (`CLOCK_THREAD_CPUTIME_ID`). With more threads than cores, wall
-  time measures the scheduler. Only the drain of 256 slots is by wall time, because it must not wait for anybody.
-* Each round measures every row once in every shape, one row later than the round before. Ratios are taken within a
-  round, and their median counts: figures of two runs do not compare, ratios do.
-* Across threads one thread gets and another returns. Batches of 64 go through a channel; sending and waiting are not
-  timed, and what the hand-over costs beside that is measured with bare pointers in the same round and taken off.
-* Peers are used as their documentation says they are best used. Those marked with † created anew on more than 1 % of
-  their gets in some shape: there, the figure is not the cost of reuse.
-* Memory is what a counting global allocator was asked for, in a process of its own; resident memory is the kernel's.
-  A pool is counted with its entry in a registry.
-* Instructions are those of n warm pairs: the total of a process that runs 2n of them minus that of one that runs n.
-";
-
 /// The whole text.
 ///
 /// # Errors
@@ -61,6 +26,7 @@ pub(crate) fn document(data: &Value) -> Result<String> {
     let rows = list(peers, "rows")?;
     out.push_str(&comparison(rows, list(peers, "skipped")?)?);
     out.push_str(&own(rows)?);
+    out.push_str(&pays(list(&data["pays"], "rows")?)?);
     out.push_str(&instructions(cost)?);
     out.push_str(HOW);
     Ok(out)
@@ -77,8 +43,8 @@ fn targets(targets: &[Value]) -> Result<String> {
     );
     out.push_str("| | got | cheapest, dearest round | must | aim |\n| --- | ---: | ---: | --- | --- |\n");
     for target in targets {
-        let what = text(target, "what")?;
-        let note = Some(text(target, "note")?).filter(|note| !note.is_empty());
+        let what = name(target, "what")?;
+        let note = Some(name(target, "note")?).filter(|note| !note.is_empty());
         let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
         let unit = text(target, "unit")?;
         let figure = |key: &str| {
@@ -148,12 +114,11 @@ fn comparison(rows: &[Value], skipped: &[Value]) -> Result<String> {
 fn matrix(rows: &[Value], cell: impl Fn(&Value) -> Option<String>) -> Result<String> {
     let mut out = format!("| | {} |\n|{}\n", SHAPES.join(" | "), " --- |".repeat(1 + SHAPES.len()));
     for first in rows.iter().filter(|row| row["shape"] == SHAPES[0] && !is_own(row)) {
-        let name = text(first, "name")?;
-        let of_name = || rows.iter().filter(|row| row["name"] == name);
+        let of_name = || rows.iter().filter(|row| row["name"] == first["name"]);
         let in_shapes = || of_name().filter(|row| SHAPES.iter().any(|shape| row["shape"] == *shape));
         let creates =
             in_shapes().any(|row| row["created_per_get"].as_f64().is_some_and(|share| share > 0.01));
-        let _ = write!(out, "| {name}{} |", if creates { " †" } else { "" });
+        let _ = write!(out, "| {}{} |", name(first, "name")?, if creates { " †" } else { "" });
         for shape in SHAPES {
             let row = of_name().find(|row| row["shape"] == shape);
             let _ = write!(out, " {} |", row.and_then(&cell).unwrap_or_else(|| "—".into()));
@@ -172,10 +137,33 @@ fn own(rows: &[Value]) -> Result<String> {
     let mut out =
         String::from("\n## By itself\n\n| | median | cheapest, dearest round |\n| --- | ---: | ---: |\n");
     for row in rows.iter().filter(|row| is_own(row)) {
-        let (name, shape, unit) = (text(row, "name")?, text(row, "shape")?, text(row, "unit")?);
+        let (row_name, shape, unit) = (name(row, "name")?, text(row, "shape")?, text(row, "unit")?);
         let figure = |key: &str| row[key].as_f64().map_or("—".to_owned(), number);
         let (median, min, max) = (figure("median"), figure("min"), figure("max"));
-        let _ = writeln!(out, "| {name}: {shape} | {median} {unit} | {min}, {max} |");
+        let _ = writeln!(out, "| {row_name}: {shape} | {median} {unit} | {min}, {max} |");
+    }
+    Ok(out)
+}
+
+fn pays(rows: &[Value]) -> Result<String> {
+    let mut out = String::from(
+        "\n## Whether it pays\n\nNanoseconds that a lease saves against a value made anew: timed directly, and as the \
+         pool's own trials say.\n\n| value | direct | by the pool | verdict | confidence | expected |\n\
+         | --- | ---: | ---: | --- | ---: | --- |\n",
+    );
+    for row in rows {
+        let figure =
+            |key: &str| row[key].as_f64().map(number).with_context(|| format!("no number at {key} in {row}"));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            text(row, "value")?,
+            figure("direct_ns")?,
+            figure("saved_ns")?,
+            text(row, "verdict")?,
+            figure("confidence")?,
+            text(row, "expected")?
+        );
     }
     Ok(out)
 }
@@ -188,7 +176,7 @@ fn instructions(cost: &Value) -> Result<String> {
     );
     for case in list(cost, "cases")? {
         let figure = case["instructions"].as_f64().context("a case without instructions")?;
-        let _ = writeln!(out, "| {} | {figure:.1} |", text(case, "name")?);
+        let _ = writeln!(out, "| {} | {figure:.1} |", name(case, "name")?);
     }
     Ok(out)
 }
@@ -199,6 +187,11 @@ fn list<'a>(of: &'a Value, key: &str) -> Result<&'a [Value]> {
 
 fn text<'a>(of: &'a Value, key: &str) -> Result<&'a str> {
     of[key].as_str().with_context(|| format!("no text at {key} in {of}"))
+}
+
+/// A name as Markdown shows it: a type's brackets are no HTML.
+fn name(of: &Value, key: &str) -> Result<String> {
+    Ok(text(of, key)?.replace('<', "\\<"))
 }
 
 /// Three digits are more than a run can tell.
@@ -225,7 +218,7 @@ mod tests {
                 "machine": {"cpu": "CPU", "cores": "2", "kernel": "6.1", "load_at_start": "0.1", "load_at_end": "1.0",
                             "rustc": "rustc 1", "go": "none", "glibc": "2", "jemalloc": "5", "mimalloc": "3"},
                 "skipped": ["Go sync.Pool: no `go` on this machine"],
-                "rows": [row("ours", "1 thread", 0.0), row("opool", "1 thread", 0.5), row("ours", "a pool", 0.9)],
+                "rows": [row("ours", "1 thread", 0.0), row("Mutex<Vec>", "1 thread", 0.5), row("ours", "a pool", 0.9)],
                 "targets": [
                     {"what": "pair", "note": "", "unit": "", "median": 2.5, "min": 2.0, "max": 3.0,
                      "must": {"bound": "≤ 2", "met": false}, "aim": null},
@@ -237,6 +230,8 @@ mod tests {
             },
             "cost": {"arch": "x86_64", "rustc": "rustc 1", "valgrind": "valgrind-3",
                      "cases": [{"name": "pair", "instructions": 120.4}]},
+            "pays": {"rows": [{"value": "map", "direct_ns": -1.5, "saved_ns": 1200.4, "verdict": "pays",
+                               "confidence": 0.99, "expected": "pays"}]},
             "crates": {"opool": "0.2.0"},
         })
     }
@@ -259,14 +254,15 @@ mod tests {
     fn rows_are_told_apart() {
         let text = document(&data()).unwrap();
         assert!(text.contains("| ours | 4.68 (1.80) | — |"), "{text}");
-        assert!(text.contains("| opool † | 4.00, 113 |"), "{text}");
+        assert!(text.contains("| Mutex\\<Vec> † | 4.00, 113 |"), "{text}");
         assert!(text.contains("| ours: a pool | 4.68 ns | 4.00, 113 |"), "{text}");
         assert!(text.contains("| pair | 120.4 |"), "{text}");
+        assert!(text.contains("| map | -1.50 | 1200 | pays | 0.99 | pays |"), "{text}");
     }
 
     #[test]
     fn lacking_data_are_refused() {
-        for key in ["peers", "cost", "crates"] {
+        for key in ["peers", "pays", "cost", "crates"] {
             let mut lacking = data();
             lacking.as_object_mut().unwrap().remove(key);
             assert!(document(&lacking).is_err(), "{key}");

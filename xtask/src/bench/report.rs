@@ -29,7 +29,8 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
         let path = workspace.target.join(format!("bench/{name}.json"));
         read_json(&path).with_context(|| format!("run `cargo xtask bench {name}` first"))
     };
-    let data = json!({"peers": full(read("peers")?)?, "cost": read("cost")?, "crates": crates(workspace)?});
+    let (peers, pays) = (full("peers", read("peers")?)?, full("pays", read("pays")?)?);
+    let data = json!({"peers": peers, "pays": pays, "cost": read("cost")?, "crates": crates(workspace)?});
     let text = document(&data)?;
     for (path, text) in [(DATA, serde_json::to_string_pretty(&data)? + "\n"), (DOCUMENT, text)] {
         std::fs::write(workspace.root.join(path), text)
@@ -39,13 +40,13 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-fn full(peers: Value) -> Result<Value> {
-    if peers["quick"] != false {
+fn full(name: &str, report: Value) -> Result<Value> {
+    if report["quick"] != false {
         bail!(
-            "bench/peers.json is from a --quick run, which says nothing about speed: run `cargo xtask bench peers`"
+            "bench/{name}.json is from a --quick run, which says nothing about speed: run `cargo xtask bench {name}`"
         );
     }
-    Ok(peers)
+    Ok(report)
 }
 
 /// The peers' versions, as cargo resolved them.
@@ -76,9 +77,10 @@ mod tests {
 
     #[test]
     fn a_quick_run_is_not_written_up() {
-        assert!(full(json!({"quick": true})).unwrap_err().to_string().contains("cargo xtask bench peers"));
-        assert!(full(json!({})).is_err());
-        full(json!({"quick": false})).unwrap();
+        let error = full("pays", json!({"quick": true})).unwrap_err().to_string();
+        assert!(error.contains("cargo xtask bench pays"), "{error}");
+        assert!(full("peers", json!({})).is_err());
+        full("peers", json!({"quick": false})).unwrap();
     }
 
     #[test]
