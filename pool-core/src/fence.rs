@@ -75,7 +75,7 @@ pub(crate) enum Strategy {
     SeqCst,
 }
 
-/// Chosen once for the process, before its first slot.
+/// Chosen once for the process, when its first pool is built. Says on stderr if the variable means nothing.
 pub(crate) fn strategy() -> Strategy {
     #[cfg(all(target_os = "linux", not(ebbpool_loom)))]
     {
@@ -85,15 +85,39 @@ pub(crate) fn strategy() -> Strategy {
         let mut chosen = CHOSEN.load(Ordering::Acquire);
         if chosen == 0 {
             // Threads that come at once ask the kernel at once and hear the same; the first answer stays.
-            let answer = if membarrier::register() { 1 } else { 2 };
-            chosen = CHOSEN
-                .compare_exchange(0, answer, Ordering::AcqRel, Ordering::Acquire)
-                .map_or_else(|first| first, |_| answer);
+            let (wanted, complaint) = wanted(std::env::var_os(VARIABLE).as_deref());
+            let answer = if wanted == Strategy::Membarrier && membarrier::register() { 1 } else { 2 };
+            let first = CHOSEN.compare_exchange(0, answer, Ordering::AcqRel, Ordering::Acquire);
+            if let (Ok(_), Some(complaint)) = (first, complaint) {
+                crate::trace::say(&complaint); // once for the process
+            }
+            chosen = first.map_or_else(|chosen| chosen, |_| answer);
         }
         if chosen == 1 { Strategy::Membarrier } else { Strategy::SeqCst }
     }
     #[cfg(not(all(target_os = "linux", not(ebbpool_loom))))]
     Strategy::SeqCst
+}
+
+/// Forces the fallback, so that it can be tested on a kernel that has membarrier.
+#[cfg(all(target_os = "linux", not(ebbpool_loom)))]
+const VARIABLE: &str = "EBBPOOL_FENCE";
+
+/// What the variable asks for, and what is wrong with it. A pool that serves with another fence than was meant
+/// serves all the same, so a value that means nothing is said and changes nothing.
+#[cfg(all(target_os = "linux", not(ebbpool_loom)))]
+fn wanted(value: Option<&std::ffi::OsStr>) -> (Strategy, Option<String>) {
+    match value.map(std::ffi::OsStr::to_str) {
+        None | Some(Some("membarrier")) => (Strategy::Membarrier, None),
+        Some(Some("seqcst")) => (Strategy::SeqCst, None),
+        Some(_) => {
+            let value = value.unwrap_or_default();
+            let said = format!(
+                "ebbpool: {VARIABLE}: {value:?} is unknown and ignored, allowed are membarrier (as without it) and seqcst"
+            );
+            (Strategy::Membarrier, Some(said))
+        }
+    }
 }
 
 #[cfg(all(target_os = "linux", not(ebbpool_loom)))]
@@ -104,8 +128,7 @@ mod membarrier {
     const REGISTER: libc::c_int = 1 << 4;
 
     pub(super) fn register() -> bool {
-        // The variable forces the fallback, so that it can be tested on a kernel that has membarrier.
-        std::env::var_os("EBBPOOL_FENCE").is_none_or(|v| v != "seqcst") && call(REGISTER)
+        call(REGISTER)
     }
 
     /// False if the kernel refuses although it allowed registration (a seccomp filter set later): then no

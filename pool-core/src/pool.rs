@@ -299,6 +299,7 @@ impl<R> PoolBuilder<R> {
     where
         R: Recycler<T>,
     {
+        crate::fence::strategy(); // chosen now: it may have something to say, and a get must not wait for stderr
         crate::close::sweep_unfinished();
         let shared = Shared::new(
             &self.name,
