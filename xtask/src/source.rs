@@ -6,7 +6,7 @@
 use anyhow::{Context, Result};
 use std::path::Path;
 
-/// Folders that hold no source of ours.
+/// What holds no source of ours: folders, and the file that `.git` is in a second worktree.
 const SKIPPED: [&str; 3] = [".git", "target", "node_modules"];
 
 /// Everything that the rules look at.
@@ -97,8 +97,11 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()>
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
+        if SKIPPED.contains(&name.as_str()) {
+            continue;
+        }
         let (path, kind) = (format!("{prefix}{name}"), entry.file_type()?);
-        if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+        if kind.is_dir() {
             read_folder(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file() {
             let bytes = std::fs::read(entry.path()).with_context(|| format!("{path} cannot be read"))?;
@@ -253,6 +256,19 @@ mod tests {
                 && !has_word("fn set_capacity(c)", ".set_capacity(")
         );
         assert!(!has_word("my_libc", "libc") && has_word("{libc, x}", "libc"));
+    }
+
+    #[test]
+    fn a_second_worktree_is_read_like_the_first() {
+        let root = std::env::temp_dir().join(format!("ebbpool-source-{}", std::process::id()));
+        for (folder, file) in [("", ".git"), ("target", "a.rs"), ("src", "a.rs")] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+            std::fs::write(root.join(folder).join(file), "text").unwrap();
+        }
+        let tree = Tree::load(&root);
+        std::fs::remove_dir_all(&root).unwrap();
+        let paths: Vec<_> = tree.unwrap().files.into_iter().map(|file| file.path).collect();
+        assert_eq!(paths, ["src/a.rs"]);
     }
 
     #[test]
