@@ -206,21 +206,31 @@ fn lines_of(output: ChildStdout) -> Receiver<String> {
     receive
 }
 
-/// Ends a child with everything that it started: cargo's death alone would leave a hung test running.
+/// Ends a child with everything that it started: cargo's death alone would leave a hung test running. All of it is
+/// stopped first, until nothing new is found, because what runs can start more while it is looked for.
 fn end_tree(child: &mut Child) -> Result<()> {
     let mut tree = vec![child.id()];
-    let parents = parents();
     let mut at = 0;
     while at < tree.len() {
-        tree.extend(
-            parents.iter().filter(|(_, parent)| *parent == tree[at]).map(|(pid, _)| *pid).collect::<Vec<_>>(),
-        );
-        at += 1;
+        signal("STOP", &tree[at..])?;
+        at = tree.len();
+        let grown: Vec<_> = parents()
+            .into_iter()
+            .filter(|(pid, parent)| tree.contains(parent) && !tree.contains(pid))
+            .map(|(pid, _)| pid)
+            .collect();
+        tree.extend(grown);
     }
-    let pids = tree.iter().rev().map(u32::to_string);
-    Command::new("sh").args(["-c", "kill -9 \"$@\" 2>&1", "sh"]).args(pids).output()?;
+    signal("KILL", &tree)?;
     child.kill().ok();
     child.wait()?;
+    Ok(())
+}
+
+/// To each of them; one that is gone is none the worse.
+fn signal(name: &str, pids: &[u32]) -> Result<()> {
+    let pids = pids.iter().map(u32::to_string);
+    Command::new("sh").args(["-c", "kill -s \"$0\" \"$@\" 2>&1", name]).args(pids).output()?;
     Ok(())
 }
 
