@@ -28,16 +28,17 @@ pub(super) fn trim(registry: &Registry, pools: &[Arc<dyn Managed>], cut: bool) -
     bytes
 }
 
-/// Drops condemned objects for at most `time`, by slices.
+/// Drops condemned objects for at most `time`, by slices. The first slice is done in any case: a thread that gets
+/// the processor once a tick must not leave everything for the next one, and so for ever.
 pub(super) fn drop_for(registry: &Registry, time: Duration) {
-    let began = Instant::now();
-    let mut turns = 0_u32;
+    let mut began = None;
     registry.drop_condemned(SLICE, || {
-        turns += 1;
-        if turns > 1 {
-            std::thread::yield_now();
-        }
-        began.elapsed() >= time
+        let Some(began) = began else {
+            began = Some(Instant::now());
+            return false;
+        };
+        std::thread::yield_now();
+        Instant::now() >= began + time
     });
 }
 
@@ -110,5 +111,11 @@ mod tests {
         let left = pool.stats().condemned_objects;
         assert!(left > 0 && left < 1000, "{left} left");
         assert_eq!(pool.longest_slice(), SLICE);
+        drop_for(&registry, Duration::ZERO);
+        assert_eq!(
+            pool.stats().condemned_objects,
+            left - 1,
+            "a tick without time drops a little all the same"
+        );
     }
 }
