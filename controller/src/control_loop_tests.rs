@@ -1,23 +1,24 @@
 use super::*;
 use crate::decide::{Inputs, LeaseWish, Plan, Policy, PoolPlan, Reason, State};
 use crate::fake::FakePool;
+use crate::sense::scratch::new_dir;
 use crate::sense::{LimitSource, MemorySensor};
 use pool_core::{Change, LeaseLevel, Managed, Registry, Suspect};
 use std::panic::Location;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
 const MIB: u64 = 1 << 20;
+
+/// For what must come to pass, however slow the machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A version 2 group with a limit of 200 MiB, in a directory of its own.
 struct Tree(PathBuf);
 
 impl Tree {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let tree = Self(std::env::temp_dir().join(format!("ebbpool-loop-{}-{n}", std::process::id())));
+        let tree = Self(new_dir("loop"));
         tree.write("proc/self/cgroup", "0::/app\n");
         tree.write("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
         tree.write("proc/self/statm", "20000 10000 0 0 0 0 0\n");
@@ -59,7 +60,9 @@ impl Rig {
     fn new(mode: Mode, policy: Option<Box<dyn Policy>>) -> Self {
         let (tree, registry, pool) = (Tree::new(), Registry::new(), FakePool::new("a"));
         registry.register(Arc::clone(&pool) as Arc<dyn Managed>).expect("a fresh name");
-        let mut builder = Controller::builder().registry(&registry).environment(None).mode(mode);
+        // A lease so long that no stall of the machine brings the watchdog in.
+        let builder = Controller::builder().registry(&registry).environment(None).mode(mode);
+        let mut builder = builder.lease(Duration::from_secs(3600));
         if let Some(policy) = policy {
             builder = builder.policy(policy);
         }
@@ -192,7 +195,7 @@ fn a_tick_that_panics_is_lost_and_the_next_one_goes_on() {
     let handle = rig.controller.spawn().expect("threads");
     let tick = handle.status().memory.tick;
     say.send(None).expect("it listens");
-    let later = handle.wait_newer(tick + 1, Duration::from_secs(20)).expect("it goes on");
+    let later = handle.wait_newer(tick + 1, PATIENCE).expect("it goes on");
     assert_eq!(later.memory.policy, "told");
     assert!(!handle.is_stalled());
 }
@@ -217,19 +220,25 @@ fn a_loop_that_hangs_leaves_the_pools_safe_and_serving_until_it_is_back() {
     registry.register(Arc::clone(&pool) as Arc<dyn Managed>).expect("a fresh name");
     let builder = Controller::builder().registry(&registry).environment(None).mode(Mode::Enforce);
     let builder = builder.limit(LimitSource::Simulated(200 * MIB)).policy(Box::new(Stuck(stuck)));
-    let controller = builder.lease(Duration::from_millis(400)).build().expect("a controller");
-    let_go.send(()).expect("it listens");
+    let mut controller = builder.lease(Duration::from_millis(400)).build().expect("a controller");
+    for _ in 0..2 {
+        let_go.send(()).expect("it listens");
+    }
+    controller.tick(Instant::now());
+    assert_eq!(registry.grant().left(), Some(1 << 20), "before there is a watchdog");
     let handle = controller.spawn().expect("threads");
-    assert_eq!((registry.grant().left(), handle.is_stalled()), (Some(1 << 20), false));
     pool.wait_for_generation(1);
     assert_eq!(pool.capacity().value.bytes_max(), 10 * MIB);
     assert_eq!((registry.grant().left(), handle.is_stalled()), (None, true), "creates are free");
     let tick = handle.status().memory.tick;
-    let_go.send(()).expect("it listens");
-    assert!(handle.wait_newer(tick, Duration::from_secs(20)).is_some());
-    assert!(!handle.is_stalled());
-    // Its policy goes away with it: what waits is let go.
+    // Nobody will hold it up any more. Between two ticks it may be late again, as often as the machine likes.
     drop(let_go);
+    assert!(handle.wait_newer(tick, PATIENCE).is_some());
+    let until = Instant::now() + PATIENCE;
+    while handle.is_stalled() {
+        assert!(Instant::now() < until, "it is back");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -239,7 +248,7 @@ fn the_last_handle_ends_it_and_leaves_the_pools_safe_and_free() {
     assert!(rig.registry.grant().left().is_some());
     let other = handle.clone();
     drop(handle);
-    assert!(other.wait_newer(1, Duration::from_secs(20)).is_some(), "one is left");
+    assert!(other.wait_newer(1, PATIENCE).is_some(), "one is left");
     drop(other);
     assert_eq!(rig.registry.grant().left(), None);
     assert_eq!(rig.pool.capacity().value.bytes_max(), 10 * MIB, "a twentieth of the limit");

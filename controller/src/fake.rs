@@ -61,7 +61,7 @@ impl FakePool {
     /// Waits until the capacity has been written this often.
     pub(crate) fn wait_for_generation(&self, generation: u64) {
         let early = |inner: &mut Inner| inner.written < generation;
-        let waited = self.written.wait_timeout_while(self.inner(), Duration::from_secs(20), early);
+        let waited = self.written.wait_timeout_while(self.inner(), Duration::from_secs(60), early);
         let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
         assert!(inner.written >= generation, "nothing was written");
     }

@@ -73,13 +73,17 @@ fn idle_objects_go_when_the_limit_is_near_and_capacity_holds() {
     let limit = (others + 16 * MIB) * 100 / 80;
     let mut control = Loop::new(&registry, Mode::Enforce, limit);
     let before = control.tick();
-    for _ in 0..8 {
+    // What is condemned is dropped by slices of time, however little a slice may be worth on a busy machine.
+    for ticks in 0.. {
+        if ticks >= 8 && pool.stats().condemned_bytes == 0 {
+            break;
+        }
+        assert!(ticks < 60, "{:?}", pool.stats());
         control.tick();
     }
     let stats = pool.stats();
     assert!(stats.idle_bytes <= stats.capacity_bytes, "{} of {}", stats.idle_bytes, stats.capacity_bytes);
     assert!(stats.idle_bytes < 28 * MIB, "{} idle", stats.idle_bytes);
-    assert_eq!(stats.condemned_bytes, 0, "and dropped");
     assert!(before.memory.reclaimed_bytes_total >= 20 * MIB, "{:?}", before.memory);
     assert!(
         before.memory.grant_bytes.is_some_and(|left| left <= i64::try_from(limit * 88 / 100).expect("small"))
@@ -164,7 +168,7 @@ fn a_burst_beyond_the_grant_takes_idle_bytes_and_wakes_the_loop() {
     let before = registry.grant().reclaimed_bytes_total() + handle.status().memory.reclaimed_bytes_total;
     let burst: Vec<_> = (0..24).map(|_| busy.get()).collect();
     let tick = handle.status().memory.tick;
-    let later = handle.wait_newer(tick, Duration::from_secs(10)).expect("it ticks");
+    let later = handle.wait_newer(tick, Duration::from_secs(60)).expect("it ticks");
     assert!(
         later.memory.reclaimed_bytes_total > before || idle.stats().idle_objects == 0,
         "{:?}",

@@ -17,7 +17,7 @@ mod locate;
 mod process;
 mod reading;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 #[cfg(test)]
 mod tests;
 

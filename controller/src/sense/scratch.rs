@@ -1,6 +1,7 @@
 //! Test trees: a copy of a fixture, or an empty directory, gone when dropped.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,11 +9,7 @@ pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(super) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("ebbpool-sense-{}-{n}", std::process::id()));
-        fs::create_dir(&path).expect("a new directory");
-        Self(path)
+        Self(new_dir("sense"))
     }
 
     pub(super) fn copy_of(fixture: &str) -> Self {
@@ -48,6 +45,19 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A new, empty directory. A killed run with our process id may have left one of that name.
+pub(crate) fn new_dir(of: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("ebbpool-{of}-{}-{n}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => return path,
+            Err(e) => assert_eq!(e.kind(), io::ErrorKind::AlreadyExists, "{}: {e}", path.display()),
+        }
     }
 }
 

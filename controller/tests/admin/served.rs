@@ -7,6 +7,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+/// For what must come to pass, however slow the machine.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A controller with a pool, and its routes on a port of their own.
 pub(super) struct Served {
     pub(super) pool: Pool<Vec<u8>>,
@@ -37,7 +40,7 @@ impl Served {
 
     pub(super) fn request(&self, text: &str) -> Answer {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(text.as_bytes()).expect("sent");
         let mut all = String::new();
         stream.read_to_string(&mut all).expect("an answer");
@@ -59,7 +62,7 @@ impl Served {
     /// Opens the event stream and leaves it open.
     pub(super) fn events(&self) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream
             .write_all(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             .expect("sent");
@@ -73,12 +76,12 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
-/// The data of the next event.
+/// The data of the next event; `None` at the stream's end. One that says nothing for long has not ended.
 pub(super) fn next_event(stream: &mut BufReader<TcpStream>) -> Option<Value> {
     let mut line = String::new();
     loop {
         line.clear();
-        if stream.read_line(&mut line).ok()? == 0 {
+        if stream.read_line(&mut line).expect("an event or the end") == 0 {
             return None;
         }
         if let Some(data) = line.strip_prefix("data: ") {
