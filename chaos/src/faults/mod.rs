@@ -13,6 +13,8 @@ mod missing_put;
 mod random;
 mod request;
 mod status;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod when;
 
