@@ -130,13 +130,13 @@ mod tests {
             Router::new().route("/a", get_route(async || Json(json!({"x": 1})))).route("/b", put(echo)),
         )
         .await;
-        let second = Duration::from_secs(5);
-        assert_eq!(get::<Value>(&admin, "/a", second).await, Ok(json!({"x": 1})));
+        let minute = Duration::from_secs(60);
+        assert_eq!(get::<Value>(&admin, "/a", minute).await, Ok(json!({"x": 1})));
         let body = json!({"when": "off"});
-        let call = Call { method: "PUT", path: "/b", headers: &[], body: Some(&body), timeout: second };
+        let call = Call { method: "PUT", path: "/b", headers: &[], body: Some(&body), timeout: minute };
         let answer = send(&admin, &call).await.unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&answer.body).unwrap(), json!({"got": {"when": "off"}}));
-        let missing = get::<Value>(&admin, "/nowhere", second).await.unwrap_err();
+        let missing = get::<Value>(&admin, "/nowhere", minute).await.unwrap_err();
         assert!(missing.ends_with("/nowhere: status 404"), "{missing}");
     }
 
@@ -146,8 +146,11 @@ mod tests {
         let admin = format!("http://{}", listener.local_addr().unwrap());
         let silent = get::<Value>(&admin, "/a", Duration::from_millis(50)).await.unwrap_err();
         assert!(silent.contains("no answer within 50ms"), "{silent}");
-        drop(listener);
-        let gone = get::<Value>(&admin, "/a", Duration::from_secs(5)).await.unwrap_err();
+        // A port that nobody else can listen at meanwhile.
+        let taken = tokio::net::TcpSocket::new_v4().unwrap();
+        taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let admin = format!("http://{}", taken.local_addr().unwrap());
+        let gone = get::<Value>(&admin, "/a", Duration::from_secs(60)).await.unwrap_err();
         assert!(gone.contains("cannot connect"), "{gone}");
     }
 

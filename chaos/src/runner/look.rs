@@ -5,8 +5,6 @@ use super::sample::{MemoryReading, PoolsReading, Recording, Sample, Trace};
 use super::target::Target;
 use std::time::{Duration, Instant};
 
-/// How long one route may take. Longer than a look's interval: a slow answer is late, a hung one is none.
-const ROUTE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A process that has not answered for so long counts as dead.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
@@ -22,9 +20,10 @@ impl Watched {
     }
 }
 
-/// One look at each; takes as long as the slower one.
+/// One look at each; takes as long as the slower one, and `timeout` at most.
 pub(super) async fn look(
     start: Instant,
+    timeout: Duration,
     subject: &mut Watched,
     control: Option<&mut Watched>,
     recording: &mut Recording,
@@ -32,18 +31,18 @@ pub(super) async fn look(
     let at = start.elapsed();
     match (control, &mut recording.control) {
         (Some(control), Some(trace)) => {
-            tokio::join!(one(at, subject, &mut recording.subject), one(at, control, trace));
+            tokio::join!(one(at, timeout, subject, &mut recording.subject), one(at, timeout, control, trace));
         }
-        _ => one(at, subject, &mut recording.subject).await,
+        _ => one(at, timeout, subject, &mut recording.subject).await,
     }
 }
 
-async fn one(at: Duration, watched: &mut Watched, trace: &mut Trace) {
+async fn one(at: Duration, timeout: Duration, watched: &mut Watched, trace: &mut Trace) {
     let admin = watched.target.admin();
     let (memory, pools, faults) = tokio::join!(
-        http::get::<MemoryReading>(admin, "/v1/memory", ROUTE_TIMEOUT),
-        http::get::<PoolsReading>(admin, "/v1/pools?snapshot=stopped", ROUTE_TIMEOUT),
-        http::get(admin, "/v1/faults", ROUTE_TIMEOUT),
+        http::get::<MemoryReading>(admin, "/v1/memory", timeout),
+        http::get::<PoolsReading>(admin, "/v1/pools?snapshot=stopped", timeout),
+        http::get(admin, "/v1/faults", timeout),
     );
     if trace.death.is_none() {
         // An exit status says more than a refused connection, so it is asked first.

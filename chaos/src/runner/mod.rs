@@ -37,12 +37,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+/// How long a route may take, usually.
+pub const ROUTE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How a run is done.
 pub struct Options<'a> {
     /// The memory limit of the processes, bytes.
     pub limit_bytes: u64,
     /// How long they serve before checks begin.
     pub warm_up: Duration,
+    /// How long a route may take at a look before its answer counts as missing; [`ROUTE_TIMEOUT`] unless there is
+    /// a reason. Longer than the time between two looks: a slow answer is late, a hung one is none.
+    pub route_timeout: Duration,
     /// The defect of the subject.
     pub broken: Option<Broken>,
     /// Set it to end the run early, with its rollbacks.

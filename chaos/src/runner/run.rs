@@ -223,7 +223,8 @@ impl<'a> Run<'a> {
     }
 
     async fn look(&mut self) {
-        look(self.start, &mut self.subject, self.control.as_mut(), &mut self.recording).await;
+        let timeout = self.options.route_timeout;
+        look(self.start, timeout, &mut self.subject, self.control.as_mut(), &mut self.recording).await;
         (self.options.progress)(&Progress::Look(&self.recording));
     }
 

@@ -87,6 +87,7 @@ pub(crate) async fn run(options: ChaosOptions) -> Result<u8, Failure> {
         let run = Options {
             limit_bytes,
             warm_up: options.warm_up,
+            route_timeout: runner::ROUTE_TIMEOUT,
             broken: build,
             interrupt: Arc::clone(&interrupt),
             progress: &mut |progress| display.show(progress),
