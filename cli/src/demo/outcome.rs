@@ -27,8 +27,6 @@ pub(crate) enum End {
 /// What was seen of a run besides its end.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
-    /// How long the load was offered.
-    pub(crate) lasted: Duration,
     /// When the fault was armed and disarmed.
     pub(crate) armed_at: Option<Duration>,
     pub(crate) disarmed_at: Option<Duration>,
@@ -79,7 +77,7 @@ pub(crate) fn summarize(options: &DemoOptions, end: &End, ended: &Ended, course:
         fault_hits: course.struck.hits,
         recovered_after_s: options.fault.as_ref().and_then(|fault| recovered(fault, course)),
         seed: options.session.seed,
-        duration_s: course.lasted.as_secs_f64(),
+        duration_s: ended.lasted.as_secs_f64(),
     }
 }
 

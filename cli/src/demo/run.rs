@@ -60,8 +60,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
     screen.introduce(&page);
     let mut demo = Demo::new(&options, session, page, screen);
     let end = demo.watch(&mut interruption).await;
-    let Demo { session, mut screen, mut course, .. } = demo;
-    course.lasted = session.elapsed();
+    let Demo { session, mut screen, course, .. } = demo;
     let ended = tokio::select! {
         ended = finish(session, &end) => ended,
         // A second Ctrl-C does not wait; the child is killed and the group removed as the session is dropped.

@@ -57,6 +57,8 @@ pub(crate) struct Session {
 
 /// What a run leaves.
 pub(crate) struct Ended {
+    /// How long the load was offered.
+    pub(crate) lasted: Duration,
     /// Every request and its end.
     pub(crate) ledger: Arc<Ledger>,
     /// The last view of the child.
@@ -100,8 +102,9 @@ impl Session {
         let child = Child::start(launcher.as_ref(), &service).await?;
         let plan = Plan::new(options.seed, options.rps, swing);
         let watching = Watching::start(child.admin);
-        let load = Load::start(child.service, plan, Data::new(options.seed));
-        Ok(Self { load, watching, child, launcher, started: Instant::now() })
+        let started = Instant::now();
+        let load = Load::start(child.service, started, plan, Data::new(options.seed));
+        Ok(Self { load, watching, child, launcher, started })
     }
 
     /// Time since the load began.
@@ -157,25 +160,26 @@ impl Session {
 
     /// Ends the load, waits for what is under way, reads the child a last time and ends it.
     pub(crate) async fn end(self) -> Ended {
-        let Self { load, watching, child, launcher, .. } = self;
-        let ledger = load.ledger().clone();
-        load.finish().await;
+        let Self { load, watching, child, launcher, started } = self;
+        let (ledger, stopped) = (load.ledger().clone(), Instant::now());
+        load.finish(stopped).await;
         let last = look(&mut Admin::new(child.admin)).await.ok().map(Arc::new).or_else(|| watching.latest());
         drop(watching);
         let trouble = child.end().await.err();
-        leave(ledger, last, launcher.as_ref(), trouble)
+        leave(stopped - started, ledger, last, launcher.as_ref(), trouble)
     }
 
     /// After the child's fall: what is under way ends as errors.
     pub(crate) async fn end_after_fall(self) -> Ended {
-        let Self { load, watching, launcher, .. } = self;
-        let ledger = load.ledger().clone();
+        let Self { load, watching, launcher, started, .. } = self;
+        let (ledger, lasted) = (load.ledger().clone(), started.elapsed());
         load.abandon().await;
-        leave(ledger, watching.latest(), launcher.as_ref(), None)
+        leave(lasted, ledger, watching.latest(), launcher.as_ref(), None)
     }
 }
 
 fn leave(
+    lasted: Duration,
     ledger: Arc<Ledger>,
     last: Option<Arc<Seen>>,
     launcher: Option<&Launcher>,
@@ -187,5 +191,5 @@ fn leave(
         Ok(kills) => (kills, trouble),
         Err(e) => (0, trouble.or(Some(e.into()))),
     };
-    Ended { ledger, last, oom_kills, kernel_peak_bytes, trouble }
+    Ended { lasted, ledger, last, oom_kills, kernel_peak_bytes, trouble }
 }

@@ -18,17 +18,18 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 #[derive(Debug)]
 pub(crate) struct Load {
     ledger: Arc<Ledger>,
-    stop: watch::Sender<bool>,
+    /// When it was stopped, once it was.
+    stop: watch::Sender<Option<Instant>>,
     offering: tokio::task::JoinHandle<JoinSet<()>>,
 }
 
 impl Load {
-    /// Starts to offer `plan` to the service at `address`.
-    pub(crate) fn start(address: SocketAddr, plan: Plan, data: Data) -> Self {
+    /// Offers `plan`, which begins at `began`, to the service at `address`.
+    pub(crate) fn start(address: SocketAddr, began: Instant, plan: Plan, data: Data) -> Self {
         let ledger = Arc::new(Ledger::new());
-        let (stop, stopped) = watch::channel(false);
-        let offering =
-            tokio::spawn(offer(Arc::new(Client::new(address)), plan, data, ledger.clone(), stopped));
+        let (stop, stopped) = watch::channel(None);
+        let client = Arc::new(Client::new(address));
+        let offering = tokio::spawn(offer(client, began, plan, data, ledger.clone(), stopped));
         Self { ledger, stop, offering }
     }
 
@@ -37,9 +38,10 @@ impl Load {
         &self.ledger
     }
 
-    /// Offers nothing more and waits until what is under way has ended, [`TIMEOUT`] at most.
-    pub(crate) async fn finish(self) {
-        self.stop.send_replace(true);
+    /// Offers what was due before `at`, however late the machine comes to it, and nothing more; waits until what is
+    /// under way has ended, [`TIMEOUT`] at most. How much is offered in all depends on the plan and on `at` alone.
+    pub(crate) async fn finish(self, at: Instant) {
+        self.stop.send_replace(Some(at));
         if let Ok(mut under_way) = self.offering.await {
             while under_way.join_next().await.is_some() {}
         }
@@ -47,7 +49,7 @@ impl Load {
 
     /// Offers nothing more; what is under way ends as an error.
     pub(crate) async fn abandon(self) {
-        self.stop.send_replace(true);
+        drop(self.stop);
         if let Ok(mut under_way) = self.offering.await {
             under_way.shutdown().await;
         }
@@ -56,19 +58,25 @@ impl Load {
 
 async fn offer(
     client: Arc<Client>,
+    began: Instant,
     plan: Plan,
     data: Data,
     ledger: Arc<Ledger>,
-    mut stopped: watch::Receiver<bool>,
+    mut stopped: watch::Receiver<Option<Instant>>,
 ) -> JoinSet<()> {
-    let start = Instant::now();
     let mut under_way = JoinSet::new();
     for arrival in plan {
-        let due = start + arrival.at;
-        tokio::select! {
+        let due = began + arrival.at;
+        let stop = tokio::select! {
             biased;
-            _ = stopped.wait_for(|stopped| *stopped) => break,
-            () = sleep_until(due) => {}
+            stopped = stopped.wait_for(Option::is_some) => match stopped {
+                Ok(stop) => *stop,
+                Err(_abandoned) => break,
+            },
+            () = sleep_until(due) => None,
+        };
+        if stop.is_some_and(|at| due >= at) {
+            break;
         }
         ledger.offer();
         let (path, upload) = request(&data, &arrival);
@@ -164,10 +172,11 @@ mod tests {
             if body.len() > 4096 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
         };
         let router = Router::new().route("/ingest", post(ingest)).route("/export", get(|| async { "small" }));
-        let load = Load::start(serve(router).await, Plan::new(1, 500, Swing::Steady), Data::new(1));
+        let began = Instant::now();
+        let load = Load::start(serve(router).await, began, Plan::new(1, 500, Swing::Steady), Data::new(1));
         until_offered(&load, 300).await;
         let ledger = load.ledger().clone();
-        load.finish().await;
+        load.finish(Instant::now()).await;
         let totals = ledger.totals();
         assert_eq!(totals.under_way(), 0);
         assert_eq!((totals.errors, totals.timeouts), (0, 0), "{:?}", ledger.first_error());
@@ -178,12 +187,27 @@ mod tests {
     async fn what_is_abandoned_is_an_error() {
         let never = || async { std::future::pending::<&str>().await };
         let router = Router::new().route("/ingest", post(never)).route("/export", get(never));
-        let load = Load::start(serve(router).await, Plan::new(1, 500, Swing::Steady), Data::new(1));
+        let began = Instant::now();
+        let load = Load::start(serve(router).await, began, Plan::new(1, 500, Swing::Steady), Data::new(1));
         until_offered(&load, 50).await;
         let ledger = load.ledger().clone();
         load.abandon().await;
         let totals = ledger.totals();
         assert_eq!((totals.under_way(), totals.completed), (0, 0));
         assert_eq!(totals.errors, totals.offered);
+    }
+
+    #[tokio::test]
+    async fn what_was_due_is_offered_however_late_the_machine_comes_to_it() {
+        let router = Router::new().route("/ingest", post(|| async {})).route("/export", get(|| async {}));
+        // Nothing of the first second was offered in time: it ended before the load was there.
+        let now = Instant::now();
+        let began = now.checked_sub(Duration::from_secs(1)).expect("the machine is up for a second");
+        let load = Load::start(serve(router).await, began, Plan::new(1, 500, Swing::Steady), Data::new(1));
+        let ledger = load.ledger().clone();
+        load.finish(now).await;
+        let due = Plan::new(1, 500, Swing::Steady).take_while(|arrival| began + arrival.at < now).count();
+        assert_eq!(ledger.totals().offered, due as u64);
+        assert_eq!(ledger.totals().under_way(), 0);
     }
 }
