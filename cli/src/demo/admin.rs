@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A call that takes longer has failed.
+/// A call that takes longer has failed, unless told otherwise.
 const CALL_TIME_MAX: Duration = Duration::from_secs(2);
 /// An answer may not be larger.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -20,18 +20,25 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Admin {
     address: SocketAddr,
+    call_time_max: Duration,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Admin {
     pub(crate) const fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None }
+        Self { address, call_time_max: CALL_TIME_MAX, connection: None }
+    }
+
+    /// Waits this long for an answer, instead of two seconds.
+    pub(crate) const fn patient(mut self, call_time_max: Duration) -> Self {
+        self.call_time_max = call_time_max;
+        self
     }
 
     /// Reads `path`.
     ///
     /// # Errors
-    /// If there is no answer within two seconds, or not the one expected.
+    /// If there is no answer in time, or not the one expected.
     pub(crate) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> anyhow::Result<T> {
         self.call(Method::GET, path, Bytes::new()).await
     }
@@ -62,7 +69,7 @@ impl Admin {
         path: &str,
         body: Bytes,
     ) -> anyhow::Result<T> {
-        let called = timeout(CALL_TIME_MAX, self.exchange(method, path, body)).await;
+        let called = timeout(self.call_time_max, self.exchange(method, path, body)).await;
         let (success, answer) = match called {
             Ok(Ok(answered)) => answered,
             Ok(Err(e)) => {
@@ -72,7 +79,7 @@ impl Admin {
             Err(_) => {
                 // An answer that comes later must not be taken for the next one.
                 self.connection = None;
-                anyhow::bail!("{path}: no answer within {} s", CALL_TIME_MAX.as_secs());
+                anyhow::bail!("{path}: no answer within {:?}", self.call_time_max);
             }
         };
         if !success {
@@ -127,6 +134,9 @@ mod tests {
     use axum::{Json, Router};
     use serde_json::{Value, json};
 
+    /// For answers that come, however slow the machine.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     async fn admin() -> Admin {
         let change = |headers: HeaderMap, Json(body): Json<Value>| async move {
             let marked = headers.get("x-ebbpool").is_some_and(|v| v == "1");
@@ -149,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn answers_are_read_and_changes_are_marked() {
-        let mut admin = admin().await;
+        let mut admin = admin().await.patient(PATIENCE);
         for _ in 0..2 {
             assert_eq!(admin.get::<Value>("/v1/thing").await.unwrap()["n"], 7);
         }
@@ -160,8 +170,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_without_an_answer_ends_and_the_next_one_is_not_confused() {
-        let mut admin = admin().await;
+        let mut admin = admin().await.patient(Duration::from_millis(50));
         assert!(admin.get::<Value>("/v1/never").await.unwrap_err().to_string().contains("no answer"));
+        let mut admin = admin.patient(PATIENCE);
         assert_eq!(admin.get::<Value>("/v1/thing").await.unwrap()["n"], 7);
     }
 }

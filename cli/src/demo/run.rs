@@ -17,7 +17,7 @@ use super::watching::Seen;
 use crate::failure::Failure;
 use crate::units::exact_size;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 /// What a demo is told.
 #[derive(Clone, Debug)]
@@ -36,6 +36,11 @@ pub(crate) struct DemoOptions {
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Rates and delays are those of a second, or of the looks that are nearest to it.
 const SECOND: Duration = Duration::from_millis(950);
+
+/// A machine that stands still for a moment must not end a run with a fault.
+const FAULT_CALL_TIME_MAX: Duration = Duration::from_secs(10);
+/// From a connection that breaks off to the end of the process that had it.
+const FALL_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Runs a demo. Says everything on stdout; the summary comes last.
 ///
@@ -100,7 +105,7 @@ struct Second {
 
 impl<'a> Demo<'a> {
     fn new(options: &'a DemoOptions, session: Session, page: String, screen: Screen) -> Self {
-        let admin = Admin::new(session.admin());
+        let admin = Admin::new(session.admin()).patient(FAULT_CALL_TIME_MAX);
         let second = Second {
             began: Instant::now(),
             totals: Totals::default(),
@@ -140,9 +145,10 @@ impl<'a> Demo<'a> {
                 return End::Interrupted;
             }
             if let Err(e) = self.fault(elapsed).await {
-                return match self.session.fallen() {
-                    Some(fall) => self.fallen(Ok(fall)),
-                    None => End::Broken(format!("the fault: {e:#}")),
+                // A child that is being killed lets go of its connections first.
+                return match timeout(FALL_TIME_MAX, self.session.fall()).await {
+                    Ok(fall) => self.fallen(fall),
+                    Err(_stands) => End::Broken(format!("the fault: {e:#}")),
                 };
             }
             let whole_second = self.second.pass(self.session.ledger());
