@@ -36,9 +36,15 @@ impl Tree {
 
     fn new(own: &str, mounts: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("ebbpool-limit-{}-{n}", std::process::id()));
-        let tree = Self(path);
+        let tree = loop {
+            let n = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("ebbpool-limit-{}-{n}", std::process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => break Self(path),
+                // A killed run with our process id has left it.
+                Err(e) => assert_eq!(e.kind(), io::ErrorKind::AlreadyExists, "{}: {e}", path.display()),
+            }
+        };
         tree.write("proc/self/cgroup", own);
         tree.write("proc/self/mountinfo", mounts);
         fs::create_dir_all(tree.0.join("sys/fs/cgroup")).expect("a mount");

@@ -78,8 +78,10 @@ mod tests {
 
     #[tokio::test]
     async fn no_service_is_an_error() {
-        // A port that was just free and is closed again.
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // A port that is taken, and at which nobody listens.
+        let taken = tokio::net::TcpSocket::new_v4().unwrap();
+        taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = taken.local_addr().unwrap();
         assert!(Client::new(address).send("/ingest", Paced::none()).await.is_err());
     }
 }
