@@ -126,8 +126,8 @@ impl Suite {
             Self::Features => features(run),
             Self::Loom => loom(run),
             Self::Stress => run.tests(cargo("test -p pool-core --release --tests --no-fail-fast")),
-            Self::Limit => run.test_target(CLI, "limit"),
-            Self::Browser => run.test_target(CLI, "browser"),
+            Self::Limit => limit(run),
+            Self::Browser => run.tests(run.test_target(CLI, "browser")?),
             Self::BenchSmoke => bench::smoke(run.workspace),
             Self::Cost => bench::cost(run.workspace),
             Self::Sanitize => sanitize::run(run),
@@ -153,8 +153,8 @@ impl Run<'_> {
         job.env("EBBPOOL_WITHOUT_SUITE", self.without.as_str()).tests(self.workspace)
     }
 
-    /// Runs one integration test of a package, with the features without which cargo would not build it.
-    fn test_target(&self, package: &str, name: &str) -> Result<Counts> {
+    /// One integration test of a package, with the features without which cargo would not build it.
+    fn test_target(&self, package: &str, name: &str) -> Result<Job> {
         let found = self.workspace.package(package)?;
         let target = found.targets_of("test").find(|t| t.name == name);
         let target = target.with_context(|| format!("{} has no tests/{name}.rs", found.folder))?;
@@ -162,12 +162,22 @@ impl Run<'_> {
         if !target.required_features.is_empty() {
             job = job.arg("--features").arg(target.required_features.join(","));
         }
-        self.tests(job)
+        Ok(job)
     }
 
     fn check(&self, job: &Job) -> Result<Counts> {
         Ok(if job.passes(self.workspace)? { Counts::PASS } else { Counts::FAIL })
     }
+}
+
+/// In release: what is shown is shown at the full rate, of which a debug build takes most of a processor. The unit
+/// tests that need a real limit stand behind the same feature.
+fn limit(run: &Run<'_>) -> Result<Counts> {
+    let demo = run.test_target(CLI, "limit")?;
+    let mut counts = run.tests(demo.arg("--release"))?;
+    let units = cargo("test --no-fail-fast --release --features limit --bin ebbpool -p").arg(CLI);
+    counts += run.tests(units.arg("limit::"))?;
+    Ok(counts)
 }
 
 fn features(run: &Run<'_>) -> Result<Counts> {

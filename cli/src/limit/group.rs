@@ -191,15 +191,6 @@ impl Group {
         if hangs { self.write("memory.oom_control", "0") } else { Ok(()) }
     }
 
-    /// Moves a running process into the group. What it has allocated so far stays charged where it was.
-    ///
-    /// # Errors
-    /// If the process is gone or the kernel refuses.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for children that were started by other means"))]
-    pub(crate) fn adopt(&self, pid: u32) -> Result<(), LimitError> {
-        self.write("cgroup.procs", &pid.to_string())
-    }
-
     /// The interface in use: `cgroup-v1` or `cgroup-v2`.
     #[must_use]
     pub(crate) fn kind(&self) -> &'static str {

@@ -15,6 +15,8 @@ mod error;
 mod fake;
 mod group;
 mod kernel;
+#[cfg(all(test, feature = "limit"))]
+mod real_tests;
 mod scope;
 mod stale;
 #[cfg(test)]

@@ -1,10 +1,8 @@
-//! Creation on fixture trees, and real kills by the real kernel.
+//! Creation on fixture trees.
 
 use super::fake::{FakeKernel, Tree};
 use super::*;
 use std::fs;
-use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
 
 const LIMIT: u64 = 192 << 20;
 
@@ -32,9 +30,6 @@ fn the_nearest_ancestor_without_processes_gets_the_group() {
     assert_eq!((read("memory.max"), read("memory.swap.max")), (LIMIT.to_string(), "0".to_owned()));
     assert_eq!((group.kind(), group.peak_bytes()), ("cgroup-v2", Some(8192)));
     assert_eq!(group.oom_kills().expect("a count"), 3);
-    group.adopt(77).expect("adopted");
-    assert_eq!(read("cgroup.procs"), "77");
-    tree.write(&format!("sys/fs/cgroup/user/{}/cgroup.procs", names[0]), "");
     drop(group);
     assert!(tree.ours("user").is_empty());
 }
@@ -135,64 +130,4 @@ fn groups_of_dead_runs_are_removed_and_no_others() {
 fn too_small_is_refused_before_anything_is_touched() {
     let text = launcher(LIMIT_BYTES_MIN - 1).err().expect("refused").to_string();
     assert!(text.contains("33554431 is too small") && text.contains("allowed are 32MiB and more"), "{text}");
-}
-
-/// A launcher of this machine. Where there can be none the test fails and says why, unless it was told so.
-fn real() -> Option<Launcher> {
-    match launcher(LIMIT_BYTES_MIN) {
-        Ok(launcher) => Some(launcher),
-        Err(why) => {
-            let without = std::env::var("EBBPOOL_WITHOUT_SUITE").unwrap_or_default();
-            assert!(
-                without.split([',', ' ']).any(|suite| suite == "limit"),
-                "needs a real memory limit: {why}"
-            );
-            None
-        }
-    }
-}
-
-#[test]
-fn the_kernel_kills_what_grows_beyond_a_real_limit() {
-    let Some(launcher) = real() else { return };
-    assert_eq!(launcher.oom_kills().expect("a count"), 0);
-    // `tail` keeps the last line, and this one has no end. Without a limit it stops at 1 GiB by itself.
-    let mut hungry = launcher.command("/bin/sh");
-    hungry.args(["-c", "ulimit -v 1048576; exec tail /dev/zero"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let status = hungry.status().expect("started");
-    assert_eq!(status.signal(), Some(9), "{status} instead of SIGKILL, under {}", launcher.kind());
-    assert_eq!(launcher.oom_kills().expect("a count"), 1);
-    if let Some(peak) = launcher.peak_bytes() {
-        assert!((LIMIT_BYTES_MIN / 2..=LIMIT_BYTES_MIN).contains(&peak), "{peak}");
-    }
-    if let Way::Group(group) = &launcher.way {
-        let dir = group.procs().parent().expect("a group").to_owned();
-        assert!(dir.exists());
-        drop(launcher);
-        assert!(!dir.exists(), "{} is left behind", dir.display());
-    }
-}
-
-#[test]
-fn a_program_is_under_the_limit_from_its_start_and_sees_it() {
-    let Some(launcher) = real() else { return };
-    let output = launcher.command("cat").arg("/proc/self/cgroup").output().expect("started");
-    let groups = String::from_utf8(output.stdout).expect("text");
-    assert!(groups.contains("/ebbpool"), "{groups}");
-    let status = launcher.command("/nonexistent/program").stderr(Stdio::null()).status().expect("a shell");
-    assert!(!status.success());
-}
-
-#[test]
-fn a_running_process_can_be_adopted_and_a_group_can_grow() {
-    let Some(Launcher { way: Way::Group(group) }) = real() else { return };
-    let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("started");
-    group.adopt(child.id()).expect("adopted");
-    let inside = fs::read_to_string(group.procs()).expect("processes");
-    assert_eq!(inside.trim(), child.id().to_string());
-    group.set_limit(2 * LIMIT_BYTES_MIN).expect("raised");
-    group.set_limit(LIMIT_BYTES_MIN).expect("lowered");
-    drop(child.stdin.take());
-    assert!(child.wait().expect("ended").success());
-    assert_eq!(group.oom_kills().expect("a count"), 0);
 }
