@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// ChromeDriver listens within this, or does not start.
-const START_TIME_MAX: Duration = Duration::from_secs(30);
+/// ChromeDriver listens within this, or does not start, however slow the machine.
+const START_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// What keeps Chromium from calling home, from needing a display, and from what a container does not grant.
 const ARGUMENTS: [&str; 8] = [

@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A call that takes longer has failed.
-const CALL_TIME_MAX: Duration = Duration::from_secs(30);
+/// A call that takes longer has failed. A driver answers when its browser has started.
+const CALL_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Sends `body` (or nothing) and returns status and answer.
 ///

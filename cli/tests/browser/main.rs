@@ -41,7 +41,8 @@ fn eventually<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T
     }
 }
 
-const SOON: Duration = Duration::from_secs(20);
+/// On a machine that has time; a busy one may take longer, and what never comes still fails.
+const SOON: Duration = Duration::from_secs(120);
 
 /// The page shows ticks at all.
 fn wait_for_ticks(browser: &Browser) {
@@ -206,13 +207,15 @@ fn a_lost_service_is_shown_and_a_new_one_is_found() {
     eventually("the figures are dimmed", SOON, || browser.run(opacity).as_f64().filter(|o| *o < 0.6));
 
     // Another process at the same address has another past: its ticks begin anew.
-    let before = browser.run("return Number(document.querySelector('[data-testid=tick]').dataset.value)");
     let _next = Demo::start_at(address);
     wait_for_ticks(&browser);
-    let after = browser.run("return Number(document.querySelector('[data-testid=tick]').dataset.value)");
-    let points = browser.run("return Number(document.querySelector('[data-testid=chart]').dataset.points)");
-    assert!(
-        points.as_u64() <= after.as_u64().map(|tick| tick + 1),
-        "{before} before, {after} after, {points} drawn"
-    );
+    // The chart is drawn a little after its tick has come, so it may show the old past for a moment.
+    eventually("a chart of the new process's ticks alone", SOON, || {
+        let shown = browser.run(
+            "const shown = (id) => document.querySelector(`[data-testid=${id}]`).dataset;
+             return { tick: Number(shown('tick').value), points: Number(shown('chart').points) };",
+        );
+        let (tick, points) = shown["tick"].as_u64().zip(shown["points"].as_u64())?;
+        (1..=tick + 1).contains(&points).then_some(())
+    });
 }
