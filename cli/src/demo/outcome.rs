@@ -75,6 +75,8 @@ pub(crate) fn summarize(options: &DemoOptions, end: &End, ended: &Ended, course:
         decisions: memory.map_or(0, |m| m.decisions_total),
         fault: options.fault.as_ref().map(|fault| fault.flag().to_owned()),
         fault_hits: course.struck.hits,
+        fault_sites: course.struck.sites.len(),
+        fault_sites_named: recovery::named(&course.samples, &course.struck.sites),
         recovered_after_s: options.fault.as_ref().and_then(|fault| recovered(fault, course)),
         seed: options.session.seed,
         duration_s: ended.lasted.as_secs_f64(),

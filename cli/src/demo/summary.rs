@@ -45,6 +45,10 @@ pub(crate) struct Summary {
     pub(crate) fault: Option<String>,
     /// How often it struck.
     pub(crate) fault_hits: u64,
+    /// The places where it struck, if it has places,
+    pub(crate) fault_sites: usize,
+    /// and how many of them the controller has named.
+    pub(crate) fault_sites_named: usize,
     /// From disarming to recovery; null if the pools did not recover, or there was no fault.
     pub(crate) recovered_after_s: Option<f64>,
     pub(crate) seed: u64,
@@ -89,7 +93,13 @@ impl Summary {
             if self.fault_hits == 0 {
                 broken.push(format!("the fault {fault} never struck"));
             } else if self.recovered_after_s.is_none() {
-                broken.push(format!("the pools did not recover from {fault} before the run ended"));
+                let Self { fault_sites: sites, fault_sites_named: named, .. } = self;
+                let unnamed = if named < sites {
+                    format!(": {named} of the {sites} places where leases were lost were named")
+                } else {
+                    String::new()
+                };
+                broken.push(format!("the pools did not recover from {fault} before the run ended{unnamed}"));
             }
         }
         broken
@@ -127,7 +137,11 @@ impl fmt::Display for Summary {
                 Some(after) => format!("recovered {after:.1} s after it was disarmed"),
                 None => "not recovered".to_owned(),
             };
-            writeln!(f, "fault     {fault}: {} hits, {recovered}", self.fault_hits)?;
+            let places = match (self.fault_sites, self.fault_sites_named) {
+                (0, _) => String::new(),
+                (sites, named) => format!(" at {sites} places, {named} of them named"),
+            };
+            writeln!(f, "fault     {fault}: {} hits{places}, {recovered}", self.fault_hits)?;
         }
         Ok(())
     }
@@ -158,6 +172,8 @@ pub(crate) mod tests {
             decisions: 12,
             fault: None,
             fault_hits: 0,
+            fault_sites: 0,
+            fault_sites_named: 0,
             recovered_after_s: None,
             seed: 1,
             duration_s: 60.0,
@@ -169,7 +185,7 @@ pub(crate) mod tests {
         let json = serde_json::to_value(summary()).unwrap();
         let expected = "pools limit_bytes limit_kind offered completed shed errors timeouts p50_ms p99_ms \
                         peak_bytes lent_peak_bytes idle_at_end_bytes oom_kills killed_after_s hit_rate decisions \
-                        fault fault_hits recovered_after_s seed";
+                        fault fault_hits fault_sites fault_sites_named recovered_after_s seed";
         let missing: Vec<&str> = expected.split_whitespace().filter(|k| json.get(k).is_none()).collect();
         assert!(missing.is_empty(), "{missing:?}");
         assert_eq!((&json["pools"], &json["limit_kind"]), (&"adaptive".into(), &"real".into()));
@@ -192,8 +208,14 @@ pub(crate) mod tests {
         let lasting = Summary { fault_hits: 9, ..idle };
         assert!(lasting.broken_claims(true)[0].contains("did not recover"));
         assert!(lasting.broken_claims(false).is_empty(), "an interrupted run does not judge its fault");
-        let recovered = Summary { recovered_after_s: Some(1.5), ..lasting };
+        let unnamed = Summary { fault_sites: 2, fault_sites_named: 1, ..lasting.clone() };
+        assert!(
+            unnamed.broken_claims(true)[0]
+                .ends_with("ended: 1 of the 2 places where leases were lost were named")
+        );
+        let recovered = Summary { recovered_after_s: Some(1.5), fault_sites_named: 2, ..unnamed };
         assert!(recovered.broken_claims(true).is_empty());
-        assert!(recovered.to_string().contains("9 hits, recovered 1.5 s after"), "{recovered}");
+        let line = "9 hits at 2 places, 2 of them named, recovered 1.5 s after";
+        assert!(recovered.to_string().contains(line), "{recovered}");
     }
 }
