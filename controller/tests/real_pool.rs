@@ -2,7 +2,7 @@
 
 use pool_controller::decide::{Fixed, State};
 use pool_controller::{Controller, LimitSource, Mode, Status};
-use pool_core::{ByClosure, Capacity, Change, Job, Knob, Pool, Registry};
+use pool_core::{ByClosure, Capacity, Change, Job, Knob, Pool, Registry, Sampling, Setting};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,8 +44,11 @@ impl Loop {
 /// A pool whose objects keep their megabyte, `idle` of them warm.
 fn pool(registry: &Registry, name: &str, idle: usize) -> Pool<Vec<u8>, ByClosure<Vec<u8>>> {
     let keep = |_: &mut Vec<u8>, _: &pool_core::Retention| pool_core::Keep::Yes;
+    // Nothing is timed: a trial would serve some gets fresh although there are idle objects.
+    let untimed = Setting::Sampling(Sampling::DEFAULT.with_timing_one_in(0).expect("in range"));
     let pool = Pool::builder(name)
         .registry(registry)
+        .knob(untimed)
         .recycle_with(keep, Vec::capacity)
         .build_with(|| touched(MIB))
         .expect("a fresh name");

@@ -1,6 +1,6 @@
 //! Retention by use: one large request does not pin its buffer, and a mixed load does not lose its buffers.
 
-use pool_core::{Pool, Registry};
+use pool_core::{Pool, Registry, Sampling, Setting};
 use std::time::{Duration, Instant};
 
 const LARGE: usize = 2 << 20;
@@ -16,7 +16,10 @@ struct Service {
 impl Service {
     fn new() -> Self {
         let registry = Registry::new();
-        let pool = Pool::builder("bodies").registry(&registry).build_with(Vec::new).unwrap();
+        // Nothing is timed: a trial would serve some gets fresh although there are idle objects.
+        let untimed = Setting::Sampling(Sampling::DEFAULT.with_timing_one_in(0).unwrap());
+        let builder = Pool::builder("bodies").registry(&registry).knob(untimed);
+        let pool = builder.build_with(Vec::new).unwrap();
         Self { registry, pool, now: Instant::now() }
     }
 
