@@ -9,8 +9,8 @@ pub(crate) struct Series {
     pub(crate) rounds: Vec<f64>,
     /// Get+return pairs of each thread in a round; 0 where a figure is not made of pairs.
     pub(crate) pairs: u64,
-    /// The worst of all rounds. Above [`REUSES`] the figure is not the cost of reuse.
-    pub(crate) created_per_get: f64,
+    /// Creates per get, round by round.
+    pub(crate) created: Vec<f64>,
 }
 
 /// A row with more creates per get than this is not measured at reuse.
@@ -28,11 +28,17 @@ pub(crate) const TIMES: &str = "×";
 impl Series {
     pub(crate) fn new(row: &str, shape: &str, unit: &'static str) -> Self {
         let (row, shape) = (row.to_owned(), shape.to_owned());
-        Self { row, shape, unit, rounds: Vec::new(), pairs: 0, created_per_get: 0.0 }
+        Self { row, shape, unit, rounds: Vec::new(), pairs: 0, created: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, figure: f64) {
         self.rounds.push(figure);
+    }
+
+    /// The median of the rounds. Above [`REUSES`] the figure is not the cost of reuse. One round in which a thread was
+    /// preempted with the lock that everybody needs says nothing.
+    pub(crate) fn created_per_get(&self) -> f64 {
+        if self.created.is_empty() { 0.0 } else { Spread::of(self.created.iter().copied()).median }
     }
 
     pub(crate) fn spread(&self) -> Spread {

@@ -48,7 +48,7 @@ fn sample(row: &Row, shape: Shape, cell_ns: f64, cell: &mut Series) -> Result<()
     let sample = (row.measure)(shape, cell.pairs)?;
     let hand_over_ns = if shape.crosses() { hand_over_ns(row, cell_ns)? } else { 0.0 };
     cell.push(sample.ns_per_pair - hand_over_ns);
-    cell.created_per_get = cell.created_per_get.max(sample.created_per_get);
+    cell.created.push(sample.created_per_get);
     Ok(())
 }
 
@@ -80,10 +80,11 @@ fn hand_over_ns(row: &Row, cell_ns: f64) -> Result<f64, String> {
 pub(crate) fn check_reuse(figures: &Figures) -> Result<(), String> {
     let own = Shape::ALL.into_iter().filter(|shape| !shape.crosses());
     let cells = own.filter_map(|shape| figures.find(OURS, &shape.name()));
-    match cells.into_iter().find(|cell| cell.created_per_get > REUSES) {
+    match cells.into_iter().find(|cell| cell.created_per_get() > REUSES) {
         Some(cell) => Err(format!(
             "{OURS}, {}: created {:.3} buffers per get, allowed are {REUSES}: this is not the cost of reuse",
-            cell.shape, cell.created_per_get
+            cell.shape,
+            cell.created_per_get()
         )),
         None => Ok(()),
     }

@@ -12,11 +12,11 @@ use std::path::Path;
 pub(crate) fn text(figures: &Figures, targets: &[Target]) -> String {
     let mut out = comparison(figures);
     out.push_str(&own(figures));
-    for cell in figures.series.iter().filter(|cell| cell.created_per_get > REUSES) {
-        let (row, shape, percent) = (&cell.row, &cell.shape, 100.0 * cell.created_per_get);
+    for cell in figures.series.iter().filter(|cell| cell.created_per_get() > REUSES) {
+        let (row, shape, percent) = (&cell.row, &cell.shape, 100.0 * cell.created_per_get());
         let _ = writeln!(
             out,
-            "{row}, {shape}: created on up to {percent:.0} % of its gets, so this is not the cost of reuse"
+            "{row}, {shape}: created on {percent:.0} % of its gets, so this is not the cost of reuse"
         );
     }
     for why in &figures.skipped {
@@ -133,7 +133,7 @@ fn row(figures: &Figures, series: &Series) -> String {
         quoted(series.unit),
         spread(series.spread()),
         ratio.filter(|_| series.unit == NS).map_or("null".into(), |ratio| number(ratio.median)),
-        series.created_per_get,
+        series.created_per_get(),
         series.rounds.len(),
         series.pairs,
     )

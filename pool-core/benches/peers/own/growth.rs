@@ -60,7 +60,7 @@ fn with_threads(plan: &Plan, figures: &mut Figures) -> Result<(), String> {
                 .max(Shape::Single(1).pairs_for(plan.cell_ns(0.5e6), 5.0));
             (ours[at].pairs, limit[at].pairs) = (pairs, pairs);
             let sample = crate::shapes::measure::<Ours>(shape, pairs)?;
-            ours[at].created_per_get = ours[at].created_per_get.max(sample.created_per_get);
+            ours[at].created.push(sample.created_per_get);
             ours[at].push(sample.ns_per_pair);
             limit[at].push(crate::shapes::measure::<Limit>(shape, pairs)?.ns_per_pair);
         }
