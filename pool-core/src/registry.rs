@@ -168,12 +168,13 @@ impl Registry {
         drop(pools); // and only then `finished`, which holds their last counts
     }
 
-    /// Drops condemned objects of all pools in turns of at most `slice` each until `until_over` says so or
-    /// none is left. Returns whether none is left.
+    /// Drops condemned objects of all pools until `until_over` says so or none is left. The pools take turns, each
+    /// of at most `slice` and of its own eviction knob's slice. Returns whether none is left.
     pub fn drop_condemned(&self, slice: Duration, mut until_over: impl FnMut() -> bool) -> bool {
-        let mut rest = self.pools();
+        let turn = |pool: Arc<dyn Managed>| (slice.min(pool.knobs().eviction.value.slice()), pool);
+        let mut rest: Vec<_> = self.pools().into_iter().map(turn).collect();
         while !rest.is_empty() && !until_over() {
-            rest.retain(|pool| !pool.drop_condemned(slice));
+            rest.retain(|(turn, pool)| !pool.drop_condemned(*turn));
         }
         rest.is_empty()
     }

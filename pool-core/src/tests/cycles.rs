@@ -190,3 +190,34 @@ fn ages_and_levels_tell_where_idle_objects_are() {
     assert_eq!(managed.idle_ages(), [IdleAge { cycles: 0, objects: 10 }, IdleAge { cycles: 1, objects: 20 }]);
     assert_eq!((managed.slots()[0].idle_objects, managed.slots()[0].credit_objects), (10, 10));
 }
+
+#[test]
+fn evicted_objects_go_in_slices_of_the_knob() {
+    struct Slow;
+    impl crate::Recycle for Slow {
+        fn recycle(&mut self, _: &crate::Retention) -> crate::Keep {
+            crate::Keep::Yes
+        }
+    }
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_micros(100) {}
+        }
+    }
+    let registry = Registry::new();
+    let slice = Eviction::DEFAULT.with_slice(Duration::from_micros(250)).unwrap();
+    let pool =
+        Pool::builder("slow").registry(&registry).knob(Setting::Eviction(slice)).build_with(|| Slow).unwrap();
+    drop((0..50).map(|_| pool.get()).collect::<Vec<_>>());
+    registry.pass(Job::Reclaim { extra_bytes: u64::MAX });
+    let mut left = vec![50];
+    let over = || {
+        left.push(pool.stats().condemned_objects);
+        left.len() == 5
+    };
+    assert!(!registry.drop_condemned(Duration::MAX, over), "asked before each turn");
+    // Each object takes 100 µs or, on a busy machine, longer: a turn of 250 µs drops three at most.
+    let dropped: Vec<_> = left.windows(2).map(|w| w[0] - w[1]).collect();
+    assert!(dropped[0] == 0 && dropped[1..].iter().all(|n| (1..=3).contains(n)), "{dropped:?}");
+}
