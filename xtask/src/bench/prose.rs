@@ -29,7 +29,8 @@ pub(super) const HOW: &str = "
 * Each round measures every row once in every shape, one row later than the round before. Ratios are taken within a
   round, and their median counts: figures of two runs do not compare, ratios do.
 * Across threads one thread gets and another returns. Batches of 64 go through a channel; sending and waiting are not
-  timed, and what the hand-over costs beside that is measured with bare pointers in the same round and taken off.
+  timed, and what the hand-over costs beside that is measured with bare pointers in the same round and taken off, so
+  a round may come out below zero.
 * Peers are used as their documentation says they are best used. Those marked with † created anew on more than 1 % of
   their gets in some shape: there, the figure is not the cost of reuse.
 * Memory is what a counting global allocator was asked for, in a process of its own; resident memory is the kernel's.
