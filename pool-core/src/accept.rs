@@ -4,8 +4,9 @@ use crate::depot::Refused;
 use crate::entry::Entry;
 use crate::node::NodePtr;
 use crate::shared::{Shared, home, signed};
-use crate::slot::Slot;
+use crate::slot::{Slot, attention};
 use crate::stats::DropReason;
+use crate::sync::atomic::Ordering::Relaxed;
 
 impl Shared {
     /// Takes an object back that the fast path could not. `verdict` says whether it is fit. Returns the node
@@ -90,10 +91,12 @@ impl Shared {
         let need_objects = (len + 1).saturating_sub(objects);
         let need_bytes = (held + weight).saturating_sub(bytes);
         let (free_objects, free_bytes) = self.account.credit.free();
-        // A quarter of what is free at most, so that one slot does not take everything.
+        // A quarter of what is free at most and half of a fair share, so that one slot does not take everything.
         let most = u32::try_from(self.account.credit.magazine(weight)).unwrap_or(u32::MAX);
         let room = most.saturating_sub(objects);
-        let ahead = u32::try_from(free_objects / 4).unwrap_or(0).min(AHEAD_MAX);
+        let (capacity, _) = self.account.credit.capacity();
+        let fair = u32::try_from(capacity / (2 * self.table.slots_about() as u64)).unwrap_or(u32::MAX);
+        let ahead = u32::try_from(free_objects / 4).unwrap_or(0).min(fair).min(AHEAD_MAX);
         let more_objects = ahead.min(room).max(need_objects);
         let more_bytes = u64::from(AHEAD_MAX)
             .saturating_mul(weight)
@@ -105,7 +108,16 @@ impl Shared {
                 return true;
             }
         }
+        self.ask_for_unused();
         false
+    }
+
+    /// Nothing is free, but slots of other threads may have credit that they do not use: taken ahead, or left over
+    /// from busier times. Once in so many refusals they are asked to give it up with their next operation.
+    fn ask_for_unused(&self) {
+        if self.account.refused.fetch_add(1, Relaxed) % ASK_ONE_IN == 0 {
+            self.table.try_each_slot(|slot| slot.set(attention::RECREDIT));
+        }
     }
 
     fn admit_to_depot(&self, node: NodePtr, weight: u64) -> Result<(), DropReason> {
@@ -127,6 +139,8 @@ impl Shared {
 
 /// Credit that a slot takes at once, in objects.
 const AHEAD_MAX: u32 = 16;
+/// Asking costs each slot a write from afar and a slow path.
+const ASK_ONE_IN: u64 = 256;
 
 fn reason(refused: Refused) -> DropReason {
     match refused {

@@ -166,8 +166,10 @@ impl Events {
     }
 
     fn uniform(&self, gets: u64, one_in: u64) -> u64 {
-        if one_in == 0 {
-            return u64::MAX;
+        match one_in {
+            0 => return u64::MAX,
+            1 => return gets,
+            _ => {}
         }
         gets + self.random() % (2 * one_in - 1)
     }

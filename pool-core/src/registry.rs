@@ -9,6 +9,7 @@ use crate::managed::{Collected, Job, Managed, Taken};
 use crate::stats::{CycleReport, DropReason};
 use crate::sync::{Mutex, PoisonError, try_lock};
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -28,10 +29,17 @@ pub struct Registry(Arc<Shared>);
 
 type Named = (Box<str>, Arc<dyn Managed>);
 
+#[derive(Default)]
+struct Pools {
+    /// In the order of their registration.
+    all: Vec<Named>,
+    names: HashSet<Box<str>>,
+}
+
 struct Shared {
     /// With their names, so that no foreign code runs under this lock. A pool that is taken out is dropped after
     /// the lock is released: that may free it, and with it what its closures hold.
-    pools: Mutex<Vec<Named>>,
+    pools: Mutex<Pools>,
     grant: Grant,
     /// One pass at a time. A data path that finds it held goes on without.
     passing: Mutex<()>,
@@ -43,7 +51,7 @@ impl Registry {
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Shared {
-            pools: Mutex::new(Vec::new()),
+            pools: Mutex::new(Pools::default()),
             grant: Grant::unlimited(),
             passing: Mutex::new(()),
             alarm: Mutex::new(None),
@@ -56,21 +64,25 @@ impl Registry {
     /// # Errors
     /// [`NameTaken`] if an unfinished pool of that name is registered.
     pub fn register(&self, pool: Arc<dyn Managed>) -> Result<(), NameTaken> {
-        self.forget_finished();
         let name: Box<str> = pool.name().into();
-        let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if pools.iter().any(|(taken, _)| *taken == name) {
-            return Err(NameTaken(name.into_string()));
+        // The name may be that of a pool that has ended and was not forgotten yet.
+        for _ in 0..2 {
+            let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+            if pools.names.insert(name.clone()) {
+                pools.all.push((name, pool));
+                return Ok(());
+            }
+            drop(pools);
+            self.forget_finished();
         }
-        pools.push((name, pool));
-        Ok(())
+        Err(NameTaken(name.into_string()))
     }
 
     /// The registered pools, in the order of their registration.
     #[must_use]
     pub fn pools(&self) -> Vec<Arc<dyn Managed>> {
         let pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.iter().map(|(_, pool)| Arc::clone(pool)).collect()
+        pools.all.iter().map(|(_, pool)| Arc::clone(pool)).collect()
     }
 
     /// The account that creates are charged against.
@@ -164,7 +176,14 @@ impl Registry {
             return;
         }
         let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.retain(|(_, pool)| !finished.iter().any(|gone| Arc::ptr_eq(gone, pool)));
+        let Pools { all, names } = &mut *pools;
+        all.retain(|(name, pool)| {
+            let gone = finished.iter().any(|gone| Arc::ptr_eq(gone, pool));
+            if gone {
+                names.remove(name);
+            }
+            !gone
+        });
         drop(pools); // and only then `finished`, which holds their last counts
     }
 
@@ -205,7 +224,7 @@ impl Registry {
     fn reclaim(&self, bytes: u64) -> Taken {
         let mut taken = Taken::default();
         let Some(pools) = try_lock(&self.0.pools)
-            .map(|pools| pools.iter().map(|(_, pool)| Arc::clone(pool)).collect::<Vec<_>>())
+            .map(|pools| pools.all.iter().map(|(_, pool)| Arc::clone(pool)).collect::<Vec<_>>())
         else {
             return taken;
         };

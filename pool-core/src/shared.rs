@@ -59,6 +59,8 @@ pub(crate) struct Account {
     pub(crate) refs: AtomicUsize,
     pub(crate) handles: AtomicUsize,
     pub(crate) credit: Credit,
+    /// Returns that found no credit.
+    pub(crate) refused: AtomicU64,
     /// What a return weighs, smoothed over the last eight changes.
     expected_weight: AtomicU64,
 }
@@ -110,6 +112,7 @@ impl Shared {
                 refs: AtomicUsize::new(1),
                 handles: AtomicUsize::new(1),
                 credit: Credit::new(objects, bytes),
+                refused: AtomicU64::new(0),
                 expected_weight: AtomicU64::new(0),
             },
             closed: AtomicBool::new(false),

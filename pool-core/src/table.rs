@@ -96,6 +96,19 @@ impl Table {
         self.len.store(len, Release);
     }
 
+    /// More than there are slots, by a factor of two at most if ids are dense.
+    pub(crate) fn slots_about(&self) -> usize {
+        self.len.load(Relaxed).max(1)
+    }
+
+    /// Like [`with_slots`](Self::with_slots), but gives up if someone else is at the table.
+    pub(crate) fn try_each_slot(&self, f: impl FnMut(&Slot)) {
+        if let Some(owned) = try_lock(&self.owned) {
+            // SAFETY: T2.
+            owned.slots.iter().map(|slot| unsafe { &**slot }).for_each(f);
+        }
+    }
+
     /// All slots there are, under the lock that new ones are made under: what `f` does to them and what it
     /// reads before is in force for later ones too.
     pub(crate) fn with_slots<O>(&self, f: impl FnOnce(&mut dyn ExactSizeIterator<Item = &Slot>) -> O) -> O {

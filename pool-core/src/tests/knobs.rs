@@ -136,3 +136,32 @@ fn creates_take_from_the_lightest_pool_first_and_never_from_a_pinned_one() {
     assert_eq!(idle(), [10, 0, 0]);
     drop((held, created, more));
 }
+
+#[test]
+fn many_threads_share_a_small_capacity() {
+    const THREADS: usize = 40;
+    let registry = Registry::new();
+    let pool = &vecs(&registry, Capacity::new(64, 1 << 30).unwrap());
+    let all = std::sync::Barrier::new(THREADS);
+    // The first threads could have taken all credit ahead, and the others would create at each get for ever. Once
+    // everybody has taken part often enough, nobody creates any more (but for the few leases of a trial).
+    let created = std::thread::scope(|scope| {
+        let work = || {
+            let mut rounds = Vec::new();
+            for _ in 0..20 {
+                all.wait();
+                rounds.push(pool.stats().created);
+                all.wait();
+                for _ in 0..50 {
+                    drop(pool.get());
+                }
+            }
+            rounds
+        };
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).next_back().unwrap()
+    });
+    let in_round: Vec<_> = created.windows(2).map(|w| w[1] - w[0]).collect();
+    let gets_a_round = 50 * THREADS as u64;
+    assert!(in_round[18] < gets_a_round / 20, "created in each round of {gets_a_round} gets: {in_round:?}");
+}
