@@ -1,6 +1,6 @@
 //! `ebbpool demo`: what it is told, and what of that cannot be done.
 
-use crate::demo::fault::Fault;
+use crate::demo::fault::{Fault, run_min};
 use crate::demo::run::{self, DemoOptions};
 use crate::demo::service::PoolsMode;
 use crate::demo::session::{Limit, SessionOptions};
@@ -50,6 +50,8 @@ pub(crate) struct DemoArgs {
     json: bool,
     /// A fault in the middle third of the run: missing-put=3% or memory-balloon=0.9
     ///
+    /// A run with it takes 84s (missing-put) or 108s (memory-balloon) at least: what is shown takes its time.
+    ///
     /// missing-put: this share of the leases of http.body never returns, and what they hold stays allocated; with
     /// missing-put=3%return(dropped) it is freed. memory-balloon: something else in the service fills memory up
     /// to this share of the limit. The summary says how long after its end the pools had recovered.
@@ -69,10 +71,8 @@ pub(crate) struct DemoArgs {
     allow_faults: bool,
 }
 
-/// A run with a fault that is not told how long.
+/// A run with a fault that is not told how long; long enough for each of them.
 const FAULT_RUN_DEFAULT: Duration = Duration::from_secs(120);
-/// A third to settle, a third with the fault, a third to recover, and each of them one turn of the load at least.
-const FAULT_RUN_MIN: Duration = Duration::from_secs(36);
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr =
@@ -114,11 +114,15 @@ fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
     let fault = match (&fault, run) {
         (Some(flag), Some(run)) => {
             let fault = Fault::parse(flag, run, seed).map_err(|e| Failure::usage(format!("--{e}")))?;
-            if run < FAULT_RUN_MIN {
+            let (least, why) = run_min(fault.name());
+            if run < least {
                 return Err(Failure::usage(format!(
-                    "--for {} s: too short to arm a fault, disarm it and see the pools recover; allowed are {} s and more",
+                    "--for {}s: too short to see the pools recover from {}, which is on in the middle third of the run: \
+                     {why}; allowed are {}s and more (without --for: {}s)",
                     run.as_secs_f64(),
-                    FAULT_RUN_MIN.as_secs()
+                    fault.name().as_str(),
+                    least.as_secs(),
+                    FAULT_RUN_DEFAULT.as_secs()
                 )));
             }
             if pools == PoolsMode::None && fault.needs_pools() {
@@ -138,7 +142,8 @@ fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
+    use clap::{CommandFactory as _, Parser};
+    use pool_chaos::faults::FaultName;
 
     #[derive(Debug, Parser)]
     struct Cli {
@@ -167,6 +172,13 @@ mod tests {
         let options = parse("--limit 192MiB --fault missing-put=3%").unwrap();
         assert_eq!((options.session.limit, options.run), (Limit::Real(192 << 20), Some(FAULT_RUN_DEFAULT)));
         assert!(options.session.faults && options.fault.is_some());
+        for fault in FaultName::ALL {
+            let (least, _) = run_min(fault);
+            assert!(least <= FAULT_RUN_DEFAULT, "{}", fault.as_str());
+            let help = Cli::command().render_long_help().to_string();
+            assert!(help.contains(&format!("{}s ({})", least.as_secs(), fault.as_str())), "{help}");
+        }
+        assert!(parse("--fault memory-balloon=0.9 --for 108s").is_ok());
     }
 
     #[test]
@@ -182,6 +194,9 @@ mod tests {
             ("--fault mising-put=3%", "did you mean \"missing-put\"?"),
             ("--fault missing-put", "memory-balloon=0.9"),
             ("--fault missing-put=3% --for 10s", "too short"),
+            ("--fault missing-put=3% --for 83s", "missing-put, which"),
+            ("--fault missing-put=3% --for 83s", "allowed are 84s and more (without --for: 120s)"),
+            ("--fault memory-balloon=0.9 --for 60s", "allowed are 108s and more"),
             ("--fault missing-put=3% --pools none", "needs pools"),
             ("--limt 192MiB", "--limit"),
         ] {

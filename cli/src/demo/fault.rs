@@ -1,14 +1,41 @@
 //! A fault during the run: `--fault missing-put=3%`, armed and disarmed over the admin routes.
 
 use super::admin::Admin;
+use super::load::plan::PERIOD_S;
 use pool_chaos::Refused;
 use pool_chaos::faults::{FaultName, FaultRequest, FaultsStatus};
+use pool_controller::decide::Tide;
+use pool_controller::decide::leak::LeakWatch;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What missing puts are confined to: every request has exactly one lease of this pool, and what leaks of it in
 /// a run fits beside the load.
 pub(crate) const MISSING_PUT_POOL: &str = "http.body";
+
+/// What the pools have to grow back until they reuse as before, thousandths of the limit. Reuse comes back long before
+/// all of the budget does.
+const GROWN_BACK_PERMILLE: u64 = 200;
+/// From the end of a fault to the first reading without it: disarming, unmapping, a median of three ticks.
+const SEEN_AFTER: Duration = Duration::from_secs(4);
+
+/// The shortest run in which a fault can be judged, and what takes so long: a third to settle, a third with the fault, a
+/// third to recover, each as long as the longest of them has to be.
+pub(crate) fn run_min(name: FaultName) -> (Duration, &'static str) {
+    // What is compared or looked for has to be seen in ingest and in export.
+    let turn = Duration::from_secs_f64(PERIOD_S);
+    let growth = Duration::from_secs(GROWN_BACK_PERMILLE / Tide::GROWTH_PERMILLE_PER_S);
+    match name {
+        FaultName::MissingPut => (
+            3 * (LeakWatch::SUSPECTS_AFTER + turn),
+            "a leak is suspected from 20 s on, and its places are found then",
+        ),
+        FaultName::MemoryBalloon => (
+            3 * (SEEN_AFTER + Tide::GROWS_AFTER + growth + turn),
+            "pools grow from 14 s after it on, by 2 % of the limit a second",
+        ),
+    }
+}
 
 /// A fault and when it is on.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,6 +144,18 @@ mod tests {
         let fault = Fault::parse("missing-put=3%", RUN, 7).unwrap();
         assert_eq!((fault.from, fault.until), (Duration::from_secs(20), Duration::from_secs(40)));
         assert_eq!(fault.path(), "/v1/faults/missing-put");
+    }
+
+    #[test]
+    fn the_shortest_run_has_time_for_what_the_controller_does() {
+        let (leak, why_leak) = run_min(FaultName::MissingPut);
+        let (balloon, why_balloon) = run_min(FaultName::MemoryBalloon);
+        assert_eq!([leak, balloon].map(|run| run.as_secs()), [84, 108]);
+        // The words are the controller's numbers.
+        assert!(why_leak.contains(&format!("from {} s on", LeakWatch::SUSPECTS_AFTER.as_secs())));
+        let percent = Tide::GROWTH_PERMILLE_PER_S / 10;
+        assert!(why_balloon.contains(&format!("{} s after", Tide::GROWS_AFTER.as_secs())));
+        assert!(why_balloon.contains(&format!("by {percent} % of")));
     }
 
     #[test]

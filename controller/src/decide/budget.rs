@@ -8,9 +8,9 @@ use super::state::State;
 use std::time::Duration;
 
 /// Growth per second, thousandths of the limit.
-const GROW_PERMILLE_PER_S: u64 = 20;
+pub(super) const GROW_PERMILLE_PER_S: u64 = 20;
 /// Time for which the conditions of growth must have held.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Growth begins only towards a target that is this much above, thousandths of the limit, and one in this of the
 /// budget itself; once begun it goes all the way. Peaks are extremes of something noisy: the next window's is a
 /// little higher or lower, and a budget that followed each of them would turn around all the time.

@@ -49,6 +49,10 @@ pub struct LeakWatch {
 }
 
 impl LeakWatch {
+    /// A leak that does not hide behind the demand is suspected after this long: it is then that every lease begins to
+    /// be recorded, to find its place.
+    pub const SUSPECTS_AFTER: Duration = Duration::from_secs((CLEAR_RISES * WINDOW_S) as u64);
+
     /// Looks at every pool and adds to `plan` what follows. `plan.pools` must be those of `inputs`, in order.
     pub fn amend(&mut self, now: Duration, inputs: &Inputs, plan: &mut Plan) {
         self.pools.retain(|name, _| inputs.pools.iter().any(|pool| pool.name == *name));

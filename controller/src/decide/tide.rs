@@ -20,7 +20,7 @@
 //! have charged and not touched yet, and what others take, until the next tick looks. .88 is also where high is
 //! left, so a full grant does not keep a state up.
 
-use super::budget::{Budget, Room};
+use super::budget::{Budget, GROW_PERMILLE_PER_S, PATIENCE, Room};
 use super::filters::{Median3, PeakHold};
 use super::reason::Reason;
 use super::retained::{Matched, Retained};
@@ -130,6 +130,12 @@ impl Policy for Tide {
 }
 
 impl Tide {
+    /// After something else has given back much of the memory that it had, the budget grows from this long after on:
+    /// what it was afraid of has to be out of the windows, and stay away for a moment.
+    pub const GROWS_AFTER: Duration = CATCH_UP_WINDOW.checked_add(PATIENCE).unwrap();
+    /// How fast it grows then at most, thousandths of the limit per second.
+    pub const GROWTH_PERMILLE_PER_S: u64 = GROW_PERMILLE_PER_S;
+
     /// Moves the budget and returns what the allocator still holds of what pools have freed.
     fn move_budget(
         &mut self,
