@@ -41,9 +41,10 @@ impl<T, R> Inside<T, R> {
         recycler: R,
         create: Box<dyn Fn() -> T + Send + Sync>,
     ) -> NonNull<Self> {
+        let this = NonNull::from(Box::leak(Box::new(Self { shared, recycler, create })));
         #[cfg(test)]
-        tests_alive::add(1);
-        NonNull::from(Box::leak(Box::new(Self { shared, recycler, create })))
+        tests_alive::add(this.addr());
+        this
     }
 
     /// # Safety
@@ -64,10 +65,10 @@ impl<T, R> Inside<T, R> {
         unsafe {
             // A load, not a fence: ThreadSanitizer does not model fences, and this is no hot path.
             (*this.as_ptr()).shared.account.refs.load(Acquire);
+            #[cfg(test)]
+            tests_alive::remove(this.addr());
             drop(Box::from_raw(this.as_ptr()));
         }
-        #[cfg(test)]
-        tests_alive::sub(1);
     }
 
     /// Drops a node and its count on the inside; a panic of the value's drop goes on to the caller.
@@ -92,19 +93,30 @@ impl<T, R> Inside<T, R> {
     }
 }
 
-/// How many insides are alive: the test that dropped pools are freed counts them.
+/// Which insides are alive: the test that dropped pools are freed counts them.
 #[cfg(test)]
 pub(crate) mod tests_alive {
-    use std::cell::Cell;
-    thread_local!(static ALIVE: Cell<isize> = const { Cell::new(0) });
-    /// Per thread: tests that count make and drop their pools on one thread, and others run beside them.
-    pub(crate) fn add(n: isize) {
-        let _ = ALIVE.try_with(|a| a.set(a.get() + n));
+    use std::collections::HashMap;
+    use std::num::NonZero;
+    use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+    use std::thread::{ThreadId, current};
+
+    /// With the thread that made each: other tests make theirs beside it, and anybody's sweep may be what frees one.
+    static ALIVE: LazyLock<Mutex<HashMap<NonZero<usize>, ThreadId>>> = LazyLock::new(Mutex::default);
+
+    fn alive() -> MutexGuard<'static, HashMap<NonZero<usize>, ThreadId>> {
+        ALIVE.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    pub(crate) fn sub(n: isize) {
-        add(-n);
+
+    pub(crate) fn add(at: NonZero<usize>) {
+        alive().insert(at, current().id());
     }
-    pub(crate) fn count() -> isize {
-        ALIVE.with(Cell::get)
+    /// Before it is freed, or another one may stand there already.
+    pub(crate) fn remove(at: NonZero<usize>) {
+        alive().remove(&at);
+    }
+    /// Of this thread.
+    pub(crate) fn count() -> usize {
+        alive().values().filter(|maker| **maker == current().id()).count()
     }
 }

@@ -71,11 +71,18 @@ mod native {
     }
 
     pub(crate) mod chance {
-        use std::hash::{BuildHasher, RandomState};
-
         /// A seed that differs from slot to slot and from run to run.
+        #[cfg(not(test))]
         pub(crate) fn seed() -> u64 {
+            use std::hash::{BuildHasher, RandomState};
             RandomState::new().hash_one(0) | 1
+        }
+
+        /// In tests the same each time. A trial begins somewhere in some ten thousand gets and serves a few of them
+        /// fresh, although there are idle objects: now and then a test that counts objects would meet one.
+        #[cfg(test)]
+        pub(crate) fn seed() -> u64 {
+            0x9E37_79B9_7F4A_7C15
         }
     }
 

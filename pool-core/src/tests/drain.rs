@@ -1,11 +1,11 @@
 //! A drain reaches every idle object, wherever its thread is, and never waits.
 
-use super::{NODE, balanced, buffers, drain};
+use super::{NODE, PATIENCE, balanced, buffers, drain, take_an_id};
 use crate::sync::test_hook;
 use crate::{Capacity, Change, DropReason, Job, LeaseLevel, Pool, Registry};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn objects_of_a_sleeping_thread_go_in_one_pass() {
@@ -44,14 +44,19 @@ fn objects_of_a_dead_thread_go_in_one_pass() {
 
 #[test]
 fn the_next_owner_of_an_id_inherits_what_a_dead_thread_left() {
-    let registry = Registry::new();
-    let pool = buffers(&registry);
-    for _ in 0..50 {
-        let pool = pool.clone();
-        thread::spawn(move || drop((0..4).map(|_| pool.get()).collect::<Vec<_>>())).join().unwrap();
-    }
-    // Other tests' threads take and give ids meanwhile, so not exactly 4; without inheritance it would be 200.
-    assert!(balanced(&registry).created <= 100, "{:?}", pool.stats());
+    // Other tests' threads take and give ids meanwhile, so not exactly 4; without inheritance it is 200 each time.
+    let created = || {
+        let registry = Registry::new();
+        let pool = buffers(&registry);
+        for _ in 0..50 {
+            let pool = pool.clone();
+            thread::spawn(move || drop((0..4).map(|_| pool.get()).collect::<Vec<_>>())).join().unwrap();
+        }
+        balanced(&registry).created
+    };
+    let seen: Vec<_> =
+        std::iter::repeat_with(created).take(20).take_while(|created| *created > 100).collect();
+    assert!(seen.len() < 20, "created {seen:?}");
 }
 
 /// Holds a thread inside its fast path while `f` runs.
@@ -60,6 +65,7 @@ fn with_a_thread_inside(pool: &Pool<Vec<u8>>, f: impl FnOnce()) {
     let (let_go, go) = channel::<()>();
     let pool = pool.clone();
     let held = thread::spawn(move || {
+        take_an_id();
         drop((0..5).map(|_| pool.get()).collect::<Vec<_>>());
         drop((pool.get(), pool.get())); // the sampling interval is drawn now: the next get takes the fast path
         test_hook::set(move || {
@@ -164,9 +170,14 @@ fn one_fence_serves_many_pools() {
     for pool in &pools {
         drop(pool.get());
     }
-    let before = crate::fence::epoch();
-    let collected = registry.pass(Job::Reclaim { extra_bytes: 0 });
-    assert_eq!(collected.len(), 20);
-    // Other tests fence beside us, but not twenty times in this short while.
-    assert!(crate::fence::epoch() - before < 20);
+    // Other tests fence beside us, as often as they like while this thread is preempted; but not each time.
+    let fences = || {
+        let before = crate::fence::epoch();
+        assert_eq!(registry.pass(Job::Reclaim { extra_bytes: 0 }).len(), 20);
+        crate::fence::epoch() - before
+    };
+    let until = Instant::now() + PATIENCE;
+    while fences() >= 20 {
+        assert!(Instant::now() < until, "a fence for each pool");
+    }
 }
