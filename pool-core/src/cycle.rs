@@ -26,14 +26,21 @@ impl Shared {
         *self.cycles.last.lock().unwrap_or_else(crate::sync::PoisonError::into_inner) = now;
         let mut report = CycleReport { cycle, ..CycleReport::default() };
 
-        let mut surplus = Vec::new();
+        let (mut surplus, mut too_many) = (Vec::new(), Vec::new());
         let share = knobs.sampling.value.evict_ratio();
+        let above = self.is_above_capacity();
         report.busy_slots = self.visit_slots(marked, fenced, |slot| {
             slot.take_surplus(share, &mut surplus);
-            let (objects, bytes) = slot.take_unused();
-            self.account.credit.give(i64::from(objects), signed(bytes));
+            if above {
+                // What is too much may lie in magazines, where only a pass reaches it.
+                self.take_all(slot, &mut too_many);
+            } else {
+                let (objects, bytes) = slot.take_unused();
+                self.account.credit.give(i64::from(objects), signed(bytes));
+            }
         });
         self.depot.take_surplus(share, &mut surplus);
+        self.depot.put_spread(&too_many);
         report.moved_objects = surplus.len() as u64;
         report.moved_bytes = surplus.iter().map(|node| node.weight()).sum();
         self.victim.put(Age { cycle, since: now }, surplus);

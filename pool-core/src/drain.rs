@@ -87,17 +87,25 @@ impl Shared {
     /// Moves what is in magazines to the depot and frees all unused credit; returns how many slots were busy.
     fn empty_slots(&self, marked: usize, fenced: bool) -> u64 {
         let mut nodes = Vec::with_capacity(64);
-        let busy = self.visit_slots(marked, fenced, |slot| {
-            let before = nodes.len();
-            let (objects, bytes) = slot.take_all(&mut nodes);
-            let held: u64 = nodes[before..].iter().map(|n| n.weight()).sum();
-            self.account.credit.give(
-                i64::from(objects) - signed((nodes.len() - before) as u64),
-                signed(bytes) - signed(held),
-            );
-        });
+        let busy = self.visit_slots(marked, fenced, |slot| self.take_all(slot, &mut nodes));
         self.depot.put_spread(&nodes);
         busy
+    }
+
+    /// Takes a visited slot's magazine and frees the credit that it did not use.
+    pub(crate) fn take_all(&self, slot: &Slot, into: &mut Vec<NodePtr>) {
+        let before = into.len();
+        let (objects, bytes) = slot.take_all(into);
+        let taken = &into[before..];
+        let held: u64 = taken.iter().map(|n| n.weight()).sum();
+        let unused = (i64::from(objects) - signed(taken.len() as u64), signed(bytes) - signed(held));
+        self.account.credit.give(unused.0, unused.1);
+    }
+
+    /// Whether more is idle, or set aside for it, than a capacity that was cut allows.
+    pub(crate) fn is_above_capacity(&self) -> bool {
+        let (objects, bytes) = self.account.credit.free();
+        objects < 0 || bytes < 0
     }
 
     /// Condemns what is above capacity and `extra_bytes` more, coldest first: the victim, then the depot;
@@ -106,13 +114,9 @@ impl Shared {
         let closed = self.is_closed();
         let mut condemned = Condemned::new(self, if closed { DropReason::Closed } else { reason });
         let extra = Cell::new(0_u64);
-        let above = || {
-            let (objects, bytes) = self.account.credit.free();
-            objects < 0 || bytes < 0
-        };
-        let enough = || !closed && !above() && extra.get() >= extra_bytes;
+        let enough = || !closed && !self.is_above_capacity() && extra.get() >= extra_bytes;
         let mut take = |node: NodePtr| {
-            if !above() {
+            if !self.is_above_capacity() {
                 extra.set(extra.get() + node.weight());
             }
             condemned.push(node);

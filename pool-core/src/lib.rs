@@ -50,6 +50,8 @@ mod knobs;
 mod lease;
 mod levels;
 mod lifetimes;
+#[cfg(all(any(test, ebbpool_fuzz), not(any(ebbpool_loom, ebbpool_tsan))))]
+mod machine;
 mod managed;
 mod node;
 mod pool;
@@ -86,6 +88,8 @@ pub use knobs::{
 };
 pub use levels::{IdleAge, SlotLevel};
 pub use lifetimes::{Lifetimes, reuse_limit};
+#[cfg(ebbpool_fuzz)]
+pub use machine::run_bytes;
 pub use managed::{Collected, Job, Managed, Taken};
 pub use pool::{BuildError, Pool, PoolBuilder};
 #[cfg(feature = "derive")]

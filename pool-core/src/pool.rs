@@ -97,11 +97,12 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
     }
 
     fn create(&self, due: Due) -> NodePtr {
-        /// Gives the charge back if `create` panics.
+        /// Gives the charge back if `create` panics, and what was due at this get to the next.
         struct Charge<'a>(&'a Shared, u64);
         impl Drop for Charge<'_> {
             fn drop(&mut self) {
                 self.0.credit_grant(self.1);
+                self.0.draw_anew();
             }
         }
         let shared = self.shared();

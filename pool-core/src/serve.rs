@@ -4,8 +4,9 @@ use crate::entry::Entry;
 use crate::events::Due;
 use crate::node::NodePtr;
 use crate::shared::{Shared, home, signed};
-use crate::slot::Slot;
+use crate::slot::{Slot, attention};
 use crate::sync::atomic::Ordering::Relaxed;
+use crate::thread_id;
 
 impl Shared {
     /// What the next get is to do, and an idle object for it, if it may have one and there is one.
@@ -35,6 +36,14 @@ impl Shared {
         (node, due)
     }
 
+    /// A get that this thread's slot began was not counted there, because it ended without an object or a drainer
+    /// came: the slot's next get has the same number, and what was due at that number has been taken.
+    pub(crate) fn draw_anew(&self) {
+        if let Some(slot) = self.table.find(thread_id::current()) {
+            slot.set(attention::REDRAW);
+        }
+    }
+
     /// Counts a get that was served by a new object.
     pub(crate) fn count_created(&self, weight: u64, due: Due) {
         let entry = self.enter();
@@ -45,6 +54,9 @@ impl Shared {
             entry.add(&counters.bypassed, 1);
         }
         entry.add(&counters.gets, 1);
+        if entry.slot.is_none() {
+            self.draw_anew();
+        }
     }
 
     /// Half a magazine from the depot, or else some objects from the victim, into an empty slot. What credit the

@@ -25,7 +25,7 @@ use crate::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
     fence,
 };
-use crate::sync::{MAGAZINE, UnsafeCell, yield_point};
+use crate::sync::{MAGAZINE, UnsafeCell, yield_inside, yield_point};
 use std::mem::MaybeUninit;
 
 /// Bits of the attention word. Others than the owner change it by read-modify-write only.
@@ -178,6 +178,7 @@ impl Slot {
                 (*this).push(node, weight);
                 Counters::add(&(*this).counters.kept, 1);
             }
+            yield_inside();
             // Pairs with the drainer's acquire load in `visit`: it sees all that was done inside.
             (*this).active.store(0, Release);
             fits
@@ -202,6 +203,7 @@ impl Slot {
     pub(crate) fn enter(&self) -> bool {
         self.active.store(1, Relaxed);
         fence::light();
+        yield_inside();
         let a = self.attention.load(Acquire);
         self.enter_cold(a, !attention::BARRED)
     }
@@ -224,6 +226,7 @@ impl Slot {
     /// Ends what `enter` began.
     #[inline(always)]
     pub(crate) fn leave(&self) {
+        yield_inside();
         // Pairs with the drainer's acquire load in `visit`.
         self.active.store(0, Release);
     }

@@ -13,7 +13,7 @@ pub(crate) const IDS_MAX: u32 = 1 << 14;
 /// No id taken yet. Larger than any table, so the fast path needs no check of its own.
 const UNASSIGNED: u32 = u32::MAX;
 /// Given back: the thread is exiting and must not take another.
-const EXITED: u32 = u32::MAX - 1;
+pub(crate) const EXITED: u32 = u32::MAX - 1;
 
 /// This thread's id, or a number larger than any id.
 #[inline(always)]
@@ -46,6 +46,14 @@ pub(crate) fn assign() -> Option<u32> {
     }
     set(id);
     Some(id)
+}
+
+/// Makes the calling thread act under another id, for tests that play several threads on one; returns its own.
+#[cfg(all(any(test, ebbpool_fuzz), not(ebbpool_loom)))]
+pub(crate) fn act_as(id: u32) -> u32 {
+    let own = current();
+    set(id);
+    own
 }
 
 fn set(id: u32) {

@@ -32,6 +32,8 @@ pub(crate) const STRIPES: usize = 4;
 #[cfg(ebbpool_loom)]
 pub(crate) const STRIPES: usize = 1;
 
+#[cfg(all(any(test, ebbpool_fuzz), not(ebbpool_loom)))]
+pub(crate) mod pretence;
 #[cfg(ebbpool_tsan)]
 mod spin;
 
@@ -66,52 +68,83 @@ mod native {
         pub(crate) use std::time::Instant;
 
         pub(crate) fn now() -> Instant {
+            #[cfg(any(test, ebbpool_fuzz))]
+            if let Some(now) = super::super::pretence::now() {
+                return now;
+            }
             Instant::now()
         }
     }
 
     pub(crate) mod chance {
         /// A seed that differs from slot to slot and from run to run.
-        #[cfg(not(test))]
+        #[cfg(not(any(test, ebbpool_fuzz)))]
         pub(crate) fn seed() -> u64 {
             use std::hash::{BuildHasher, RandomState};
             RandomState::new().hash_one(0) | 1
         }
 
-        /// In tests the same each time. A trial begins somewhere in some ten thousand gets and serves a few of them
-        /// fresh, although there are idle objects: now and then a test that counts objects would meet one.
-        #[cfg(test)]
+        /// In tests the same each time, unless they pretend another. A trial begins somewhere in some ten thousand
+        /// gets and serves a few of them fresh, although there are idle objects: now and then a test that counts
+        /// objects would meet one.
+        #[cfg(any(test, ebbpool_fuzz))]
         pub(crate) fn seed() -> u64 {
-            0x9E37_79B9_7F4A_7C15
+            super::super::pretence::seed().unwrap_or(0x9E37_79B9_7F4A_7C15)
         }
     }
 
-    /// A place where tests hold a thread inside its fast path. Nothing in a normal build.
+    /// A place where tests hold a thread at the entrance of its fast path. Nothing in a normal build.
     #[inline(always)]
     pub(crate) fn yield_point() {
-        #[cfg(test)]
-        test_hook::run();
+        #[cfg(any(test, ebbpool_fuzz))]
+        test_hook::run(true);
     }
 
-    #[cfg(test)]
+    /// Any other place where a thread is inside its slot, or in code of its user.
+    #[inline(always)]
+    pub(crate) fn yield_inside() {
+        #[cfg(any(test, ebbpool_fuzz))]
+        test_hook::run(false);
+    }
+
+    #[cfg(any(test, ebbpool_fuzz))]
     pub(crate) mod test_hook {
         use std::cell::RefCell;
 
-        thread_local!(static HOOK: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) });
+        struct Hook {
+            /// At the entrance of the fast path only.
+            entrance_only: bool,
+            run: Box<dyn FnOnce()>,
+        }
 
-        /// Runs `hook` at this thread's next yield point.
+        thread_local!(static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) });
+
+        /// Runs `hook` when this thread next enters its fast path.
+        #[cfg(test)]
         pub(crate) fn set(hook: impl FnOnce() + 'static) {
-            HOOK.with(|h| *h.borrow_mut() = Some(Box::new(hook)));
+            HOOK.with(|h| *h.borrow_mut() = Some(Hook { entrance_only: true, run: Box::new(hook) }));
+        }
+
+        /// Runs `hook` at this thread's next yield point of any kind.
+        pub(crate) fn set_anywhere(hook: impl FnOnce() + 'static) {
+            HOOK.with(|h| *h.borrow_mut() = Some(Hook { entrance_only: false, run: Box::new(hook) }));
         }
 
         /// Whether a hook waits for its yield point.
+        #[cfg(test)]
         pub(crate) fn is_set() -> bool {
             HOOK.with(|h| h.borrow().is_some())
         }
 
-        pub(crate) fn run() {
-            if let Ok(Some(hook)) = HOOK.try_with(|h| h.borrow_mut().take()) {
-                hook();
+        /// Takes a hook away that no yield point has come for.
+        pub(crate) fn unset() {
+            HOOK.with(|h| h.borrow_mut().take());
+        }
+
+        pub(crate) fn run(entrance: bool) {
+            let here = |hook: &mut Hook| entrance || !hook.entrance_only;
+            if let Ok(Some(hook)) = HOOK.try_with(|h| h.borrow_mut().take_if(here)) {
+                (hook.run)();
             }
         }
     }
@@ -142,4 +175,5 @@ mod under_loom {
 
     /// loom switches threads at each atomic access already.
     pub(crate) fn yield_point() {}
+    pub(crate) fn yield_inside() {}
 }

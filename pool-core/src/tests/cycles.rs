@@ -160,6 +160,16 @@ fn a_cycle_takes_what_is_above_a_lowered_capacity() {
 }
 
 #[test]
+fn a_cycle_takes_what_is_above_a_lowered_capacity_from_magazines_too() {
+    let mut rig = Rig::new();
+    rig.idle(30);
+    assert_eq!(rig.pool.stats().depot_objects, 0);
+    rig.set(Setting::Capacity(Capacity::new(10, 1 << 20).unwrap()));
+    let report = rig.cycle();
+    assert_eq!((report.kept_objects, report.dropped[DropReason::Pressure as usize]), (10, 20));
+}
+
+#[test]
 fn a_pool_that_closes_with_victims_drops_them() {
     let mut rig = Rig::new();
     rig.idle(100);

@@ -184,3 +184,23 @@ fn many_threads_share_a_small_capacity() {
     let gets_a_round = 50 * THREADS as u64;
     assert!(in_round[18] < gets_a_round / 20, "created in each round of {gets_a_round} gets: {in_round:?}");
 }
+
+#[test]
+fn a_create_that_panics_takes_nothing_from_the_next_get() {
+    let fail = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let fails = std::sync::Arc::clone(&fail);
+    let pool = crate::Pool::new("fails", move || {
+        if fails.load(std::sync::atomic::Ordering::Relaxed) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+        Vec::<u8>::new()
+    });
+    let never = Setting::Reuse(crate::Reuse(crate::Ratio::ZERO));
+    drop(pool.get());
+    pool.managed().set(never, Change::policy("test"));
+    fail.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool.get())).is_err());
+    fail.store(false, std::sync::atomic::Ordering::Relaxed);
+    drop(pool.get());
+    assert_eq!((pool.stats().gets.bypassed, pool.stats().gets.reused()), (1, 0));
+}
