@@ -6,7 +6,9 @@
 //! finds the owner inside leaves the slot for the next pass.
 //!
 //! Rules for the `unsafe` here:
-//! **S1** between an `enter` that returned true and `leave`, the owner alone touches what is marked *guarded*.
+//! **S1** between an `enter` that returned true and `leave`, the owner alone touches what is marked *guarded*. An
+//! owner that finds itself inside already (its thread was interrupted there by a signal handler, or called from
+//! there by an allocator) is refused, and `active` stays as it was: the first of the two is still inside.
 //! **S2** a drainer touches it only between a mark, a heavy fence that began after the mark, a load of
 //! `active` that gave 0, and the release of the mark; one drainer at a time (the pool's drainer lock).
 //! **S3** S1 and S2 exclude each other: the fence makes the owner see the mark or the drainer see `active`.
@@ -188,28 +190,33 @@ impl Slot {
     /// Goes inside if no bit is set but those that are `tolerated`.
     #[inline(always)]
     fn enter_fast(&self, tolerated: u32) -> bool {
+        let inside = self.active.load(Relaxed);
         self.active.store(1, Relaxed);
         fence::light();
         yield_point();
-        // Acquire pairs with the release in `release_stop`: what a drainer did inside is seen.
-        let a = self.attention.load(Acquire);
-        if a == 0 {
+        // Acquire pairs with the release in `unset`: what a drainer did inside is seen.
+        if self.attention.load(Acquire) | inside == 0 {
             return true;
         }
-        self.enter_cold(a, tolerated)
+        self.enter_cold(inside, tolerated)
     }
 
     /// Goes inside although bits are set, unless one of them bars the owner. Returns whether it is inside.
     pub(crate) fn enter(&self) -> bool {
+        let inside = self.active.load(Relaxed);
         self.active.store(1, Relaxed);
         fence::light();
         yield_inside();
-        let a = self.attention.load(Acquire);
-        self.enter_cold(a, !attention::BARRED)
+        self.enter_cold(inside, !attention::BARRED)
     }
 
     #[cold]
-    fn enter_cold(&self, mut a: u32, tolerated: u32) -> bool {
+    fn enter_cold(&self, inside: u32, tolerated: u32) -> bool {
+        if inside != 0 {
+            return false; // S1: and no `leave`, which is the business of whoever came first
+        }
+        // Read again, and not passed on: the fast path is an instruction shorter.
+        let mut a = self.attention.load(Acquire);
         if a & attention::FALLBACK != 0 {
             // Pairs with the fence in `fence::heavy`: after it, a mark made before that fence is seen here, or
             // the drainer sees `active`.
@@ -432,5 +439,20 @@ mod tests {
         assert!(slot.enter());
         assert!(!slot.visit());
         slot.leave();
+    }
+
+    #[test]
+    fn an_owner_that_is_inside_does_not_enter_again_and_stays_inside() {
+        let slot = Slot::new(0, 0, 1);
+        slot.unset(attention::REDRAW);
+        for first in [Slot::enter, |slot: &Slot| slot.enter_fast(attention::NOT_FOR_RETURNS)] {
+            assert!(first(&slot));
+            assert!(
+                !slot.enter() && !slot.enter_fast(attention::NOT_FOR_RETURNS) && slot.get_fast().is_none()
+            );
+            assert!(!slot.visit(), "the first is inside still");
+            slot.leave();
+            assert!(slot.visit());
+        }
     }
 }
