@@ -31,6 +31,7 @@
 #![allow(clippy::inline_always)]
 
 mod accept;
+mod builder;
 mod close;
 mod credit;
 mod cycle;
@@ -79,6 +80,7 @@ mod loom_tests;
 #[cfg(all(test, not(ebbpool_loom)))]
 mod tests;
 
+pub use builder::{BuildError, PoolBuilder};
 pub use fence::Fenced;
 pub use grant::Grant;
 pub use guard::Pooled;
@@ -91,7 +93,7 @@ pub use lifetimes::{Lifetimes, reuse_limit};
 #[cfg(ebbpool_fuzz)]
 pub use machine::run_bytes;
 pub use managed::{Collected, Job, Managed, Taken};
-pub use pool::{BuildError, Pool, PoolBuilder};
+pub use pool::Pool;
 #[cfg(feature = "derive")]
 pub use pool_core_derive::Recycle;
 pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};

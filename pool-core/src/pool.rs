@@ -1,15 +1,14 @@
-//! The pool: a handle, and how one is built.
+//! The pool: a handle.
 
+use crate::builder::PoolBuilder;
 use crate::close::close;
 use crate::events::Due;
 use crate::guard::Pooled;
 use crate::inside::{Inside, WEIGHT_MAX};
 use crate::keeper::Keeper;
-use crate::knobs::{Capacity, KnobSet, LeaseLevel, Sampling, Setting};
 use crate::managed::Managed;
 use crate::node::NodePtr;
-use crate::recycle::{ByClosure, ByTrait, Keep, Recycler};
-use crate::retention::Retention;
+use crate::recycle::{ByTrait, Recycler};
 use crate::shared::Shared;
 use crate::slot::Slot;
 use crate::stats::PoolStats;
@@ -19,9 +18,6 @@ use std::fmt;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
-
-#[cfg(not(ebbpool_loom))]
-use crate::registry::{NameTaken, Registry};
 
 /// A cache of reusable objects. Clones are handles of the same pool; the last one closes it.
 ///
@@ -52,13 +48,7 @@ impl Pool<()> {
     /// Begins to build a pool. `name` is its label in metrics.
     #[must_use]
     pub fn builder(name: &str) -> PoolBuilder {
-        PoolBuilder {
-            name: name.to_owned(),
-            knobs: KnobSet::new(PoolBuilder::CAPACITY_DEFAULT),
-            #[cfg(not(ebbpool_loom))]
-            registry: None,
-            recycler: ByTrait,
-        }
+        PoolBuilder::new(name)
     }
 }
 
@@ -151,6 +141,11 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
 }
 
 impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
+    /// The first handle.
+    pub(crate) fn start(shared: Shared, recycler: R, create: Box<dyn Fn() -> T + Send + Sync>) -> Self {
+        Self { inside: Inside::leak(shared, recycler, create) }
+    }
+
     #[inline(always)]
     fn shared(&self) -> &Shared {
         // SAFETY: I2: the handles hold a count.
@@ -181,151 +176,3 @@ impl<T: Send + 'static, R: Recycler<T>> fmt::Debug for Pool<T, R> {
         f.debug_struct("Pool").field("name", &self.shared().name).finish_non_exhaustive()
     }
 }
-
-/// Builds a [`Pool`].
-///
-/// A type of another crate is recycled by closures:
-///
-/// ```
-/// use pool_core::{Keep, Pool};
-/// use std::io::{LineWriter, Write};
-/// let pool = Pool::builder("lines")
-///     .recycle_with(|lines: &mut LineWriter<Vec<u8>>, retention| {
-///         if lines.flush().is_err() {
-///             return Keep::Refused;
-///         }
-///         let text = lines.get_mut();
-///         let keep = retention.judge(text.len(), text.capacity());
-///         text.clear();
-///         keep
-///     }, |lines| lines.get_ref().capacity())
-///     .build_with(|| LineWriter::new(Vec::new()))?;
-/// writeln!(pool.get(), "hello").unwrap();
-/// assert!(pool.get().get_ref().is_empty());
-/// # Ok::<(), pool_core::BuildError>(())
-/// ```
-#[derive(Debug)]
-pub struct PoolBuilder<R = ByTrait> {
-    name: String,
-    knobs: KnobSet,
-    #[cfg(not(ebbpool_loom))]
-    registry: Option<Registry>,
-    recycler: R,
-}
-
-impl PoolBuilder {
-    /// 1,024 objects of together 64 MiB.
-    pub const CAPACITY_DEFAULT: Capacity = match Capacity::new(1024, 64 << 20) {
-        Ok(capacity) => capacity,
-        Err(_) => unreachable!(),
-    };
-
-    /// Recycles through closures instead of [`Recycle`](trait@crate::Recycle): `recycle` cleans a returned value,
-    /// `weight` says what it holds, bytes.
-    #[must_use]
-    pub fn recycle_with<T>(
-        self,
-        recycle: impl Fn(&mut T, &Retention) -> Keep + Send + Sync + 'static,
-        weight: impl Fn(&T) -> usize + Send + Sync + 'static,
-    ) -> PoolBuilder<ByClosure<T>> {
-        PoolBuilder {
-            name: self.name,
-            knobs: self.knobs,
-            #[cfg(not(ebbpool_loom))]
-            registry: self.registry,
-            recycler: ByClosure { recycle: Box::new(recycle), weight: Box::new(weight) },
-        }
-    }
-}
-
-impl<R> PoolBuilder<R> {
-    /// How much the pool may hold idle at first.
-    #[must_use]
-    pub fn capacity(self, capacity: Capacity) -> Self {
-        self.knob(Setting::Capacity(capacity))
-    }
-
-    /// The share of leases on record at first: 1 in 128 unless said otherwise.
-    #[must_use]
-    pub fn lease_level(self, level: LeaseLevel) -> Self {
-        self.knob(Setting::Sampling(Sampling::DEFAULT.with_leases(level)))
-    }
-
-    /// Any knob's value at first; each has a default.
-    ///
-    /// ```
-    /// use pool_core::{Eviction, Pool, Setting};
-    /// use std::time::Duration;
-    /// let minute = Eviction::DEFAULT.with_cycle(Duration::from_secs(60))?;
-    /// let pool = Pool::builder("maps").knob(Setting::Eviction(minute)).build_with(Vec::<u8>::new)?;
-    /// assert_eq!(pool.managed().knobs().eviction.value, minute);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn knob(mut self, setting: Setting) -> Self {
-        self.knobs = self.knobs.built_with(setting);
-        self
-    }
-
-    /// Registers the pool when it is built, and charges its creates against the registry's grant.
-    #[cfg(not(ebbpool_loom))]
-    #[must_use]
-    pub fn registry(mut self, registry: &Registry) -> Self {
-        self.registry = Some(registry.clone());
-        self
-    }
-
-    /// Builds the pool; `create` makes a value when no idle one is at hand.
-    ///
-    /// # Errors
-    /// [`BuildError`] if the registry has a pool of that name.
-    pub fn build_with<T: Send + 'static>(
-        self,
-        create: impl Fn() -> T + Send + Sync + 'static,
-    ) -> Result<Pool<T, R>, BuildError>
-    where
-        R: Recycler<T>,
-    {
-        #[cfg(not(ebbpool_loom))]
-        let registry = self.registry.clone();
-        let pool = self.start(Box::new(create));
-        #[cfg(not(ebbpool_loom))]
-        if let Some(registry) = registry {
-            registry.register(pool.managed()).map_err(BuildError)?;
-        }
-        Ok(pool)
-    }
-
-    fn start<T: Send + 'static>(self, create: Box<dyn Fn() -> T + Send + Sync>) -> Pool<T, R>
-    where
-        R: Recycler<T>,
-    {
-        crate::fence::strategy(); // chosen now: it may have something to say, and a get must not wait for stderr
-        crate::close::sweep_unfinished();
-        let shared = Shared::new(
-            &self.name,
-            self.knobs,
-            #[cfg(not(ebbpool_loom))]
-            self.registry.as_ref().map(Registry::downgrade),
-        );
-        Pool { inside: Inside::leak(shared, self.recycler, create) }
-    }
-}
-
-/// The registry has a pool of that name already.
-#[cfg(not(ebbpool_loom))]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildError(NameTaken);
-
-/// Never made under loom, where there are no registries.
-#[cfg(ebbpool_loom)]
-#[derive(Debug)]
-pub struct BuildError(std::convert::Infallible);
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for BuildError {}
