@@ -18,7 +18,7 @@ use crate::sync::atomic::{
 };
 use crate::sync::{Mutex, PoisonError, try_lock};
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -75,9 +75,7 @@ pub(crate) unsafe fn close<T: 'static, R: Recycler<T>>(inside: NonNull<Inside<T,
         keeper.forgotten();
     }
     sweep_unfinished();
-    if let Some(panic) = panic.filter(|_| !std::thread::panicking()) {
-        std::panic::resume_unwind(panic);
-    }
+    rethrow(panic);
 }
 
 /// Drops every node; returns the first panic of a value's drop.
@@ -90,11 +88,43 @@ pub(crate) unsafe fn destroy_all<T, R: Recycler<T>>(
 ) -> Option<Box<dyn Any + Send>> {
     let mut first = None;
     for node in nodes {
-        // SAFETY: by the contract. Unwind safety: the value is gone either way, and nothing else is touched.
-        let result = catch_unwind(AssertUnwindSafe(|| unsafe { Inside::destroy(inside, node) }));
-        first = first.or(result.err());
+        // SAFETY: by the contract.
+        let panic = unsafe { destroy_quietly(inside, node) };
+        if first.is_none() {
+            first = panic;
+        } else if let Some(panic) = panic {
+            drop_panic(panic);
+        }
     }
     first
+}
+
+/// Drops a node; returns the panic of its value's drop.
+///
+/// # Safety
+/// The caller owns the node (N1), which `inside` made.
+pub(crate) unsafe fn destroy_quietly<T, R: Recycler<T>>(
+    inside: NonNull<Inside<T, R>>,
+    node: NodePtr,
+) -> Option<Box<dyn Any + Send>> {
+    // SAFETY: by the contract. Unwind safety: the value is gone either way, and nothing else is touched.
+    catch_unwind(AssertUnwindSafe(|| unsafe { Inside::destroy(inside, node) })).err()
+}
+
+/// Lets a panic that was caught go on, unless there is one under way.
+pub(crate) fn rethrow(panic: Option<Box<dyn Any + Send>>) {
+    match panic {
+        Some(panic) if std::thread::panicking() => drop_panic(panic),
+        Some(panic) => resume_unwind(panic),
+        None => {}
+    }
+}
+
+/// Drops what a panic carried. If that panics in turn, what it carries stays for ever.
+pub(crate) fn drop_panic(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+    }
 }
 
 /// Drops what earlier closes had to leave behind. One relaxed load when there is nothing.

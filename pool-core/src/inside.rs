@@ -7,11 +7,14 @@
 //! handles together, and by each [`Keeper`](crate::keeper::Keeper). **I2** whoever holds one of these may use
 //! the inside. **I3** a path that gives its node away and then goes on holds a count of its own.
 
+use crate::close::drop_panic;
 use crate::knobs::Capacity;
-use crate::node::{self, Node, NodePtr};
+use crate::node::{self, Node, NodePtr, Place, Placed};
 use crate::recycle::Recycler;
 use crate::shared::Shared;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 #[repr(C)]
@@ -19,6 +22,8 @@ pub(crate) struct Inside<T, R> {
     pub(crate) shared: Shared,
     pub(crate) recycler: R,
     pub(crate) create: Box<dyn Fn() -> T + Send + Sync>,
+    /// What comes back while its thread panics is recycled like everything else.
+    pub(crate) keep_on_panic: bool,
 }
 
 /// What an object counts for at most: more than any capacity, so that it is never kept, and far from overflow.
@@ -40,8 +45,9 @@ impl<T, R> Inside<T, R> {
         shared: Shared,
         recycler: R,
         create: Box<dyn Fn() -> T + Send + Sync>,
+        keep_on_panic: bool,
     ) -> NonNull<Self> {
-        let this = NonNull::from(Box::leak(Box::new(Self { shared, recycler, create })));
+        let this = NonNull::from(Box::leak(Box::new(Self { shared, recycler, create, keep_on_panic })));
         #[cfg(test)]
         tests_alive::add(this.addr());
         this
@@ -69,6 +75,42 @@ impl<T, R> Inside<T, R> {
             tests_alive::remove(this.addr());
             drop(Box::from_raw(this.as_ptr()));
         }
+    }
+
+    /// A new node with a count on the inside and a weight, in no counter yet.
+    ///
+    /// # Safety
+    /// I2.
+    pub(crate) unsafe fn create<E>(
+        this: NonNull<Self>,
+        fill: impl for<'a> FnOnce(Place<'a, T>) -> Result<Placed<'a>, E>,
+    ) -> Result<NodePtr, E>
+    where
+        R: Recycler<T>,
+    {
+        /// Drops a value whose `weight` panics. That its drop panics too must not abort.
+        struct Newborn<T, R>(NodePtr, PhantomData<(T, R)>);
+        impl<T, R> Drop for Newborn<T, R> {
+            fn drop(&mut self) {
+                // SAFETY: N1, N3. Unwind safety: the value is gone either way.
+                let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { node::destroy::<T, R>(self.0) }));
+                dropped.unwrap_or_else(drop_panic);
+            }
+        }
+        let newborn = Newborn::<T, R>(NodePtr::build(this, fill)?, PhantomData);
+        let node = newborn.0;
+        // SAFETY: I2, N1.
+        let weight = unsafe {
+            Self::weigh(&(*this.as_ptr()).recycler, &(*node.typed::<T, R>().as_ptr()).value).min(WEIGHT_MAX)
+        };
+        std::mem::forget(newborn);
+        node.set_weight(weight);
+        // SAFETY: I2; the node's own count.
+        unsafe {
+            (*this.as_ptr()).shared.note_birth(weight);
+            Self::acquire(this);
+        }
+        Ok(node)
     }
 
     /// Drops a node and its count on the inside; a panic of the value's drop goes on to the caller.

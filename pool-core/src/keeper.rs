@@ -1,6 +1,6 @@
 //! A pool as its registry holds it: [`Keeper`] keeps the memory, but is no handle.
 
-use crate::close::destroy_all;
+use crate::close::{destroy_quietly, drop_panic};
 use crate::fence::Fenced;
 use crate::inside::Inside;
 use crate::knobs::{Applied, Author, Change, KnobKind, Knobs, Setting};
@@ -125,7 +125,10 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
             drop(condemned);
             // A panicking drop must not end the pass that drops other pools' objects; the value is gone.
             // SAFETY: N1: popped above, made by this inside.
-            let _panic = unsafe { destroy_all(self.0, vec![node]) };
+            let panic = unsafe { destroy_quietly(self.0, node) };
+            if let Some(panic) = panic {
+                drop_panic(panic);
+            }
             if last || until.is_some_and(|until| clock::now() >= until) {
                 return last;
             }

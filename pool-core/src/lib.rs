@@ -31,7 +31,6 @@
 #![allow(clippy::inline_always)]
 
 mod accept;
-mod builder;
 mod close;
 mod credit;
 mod cycle;
@@ -80,10 +79,9 @@ mod loom_tests;
 #[cfg(all(test, not(ebbpool_loom)))]
 mod tests;
 
-pub use builder::{BuildError, PoolBuilder};
 pub use fence::Fenced;
 pub use grant::Grant;
-pub use guard::Pooled;
+pub use guard::{MappedPooled, Pooled};
 pub use knobs::{
     Applied, Author, Capacity, Change, Eviction, Knob, KnobError, KnobKind, KnobSet, Knobs, LeaseLevel,
     Priority, Ratio, Reuse, Sampling, Setting,
@@ -93,7 +91,7 @@ pub use lifetimes::{Lifetimes, reuse_limit};
 #[cfg(ebbpool_fuzz)]
 pub use machine::run_bytes;
 pub use managed::{Collected, Job, Managed, Taken};
-pub use pool::Pool;
+pub use pool::{BuildError, Pool, PoolBuilder};
 #[cfg(feature = "derive")]
 pub use pool_core_derive::Recycle;
 pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};

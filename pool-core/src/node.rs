@@ -7,11 +7,12 @@
 //! **N1** holding a `NodePtr` is owning the node; it is copied only when the old copy is forgotten in the same
 //! step. **N2** a `NodePtr` comes from `Box<Node<T, R>>` and keeps that allocation's provenance, so the header
 //! and, for the inside that made it, the whole node may be reached through it. **N3** a node is freed once, by
-//! [`destroy`], which its holder calls last.
+//! [`destroy`] or [`free`], which its holder calls last.
 
 use crate::inside::Inside;
 use crate::lease::Record;
 use crate::recycle::Recycler;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -78,7 +79,28 @@ pub(crate) enum Special {
 pub(crate) struct Node<T, R> {
     pub(crate) header: Header,
     pub(crate) value: ManuallyDrop<T>,
-    recycler: std::marker::PhantomData<R>,
+    recycler: PhantomData<R>,
+}
+
+/// Where a new value is to be put. The brand ties each place to the proof that a value was put there.
+pub(crate) struct Place<'a, T> {
+    place: *mut T,
+    brand: Brand<'a>,
+}
+
+/// Proof that a value was put in its place.
+pub(crate) struct Placed<'a>(Brand<'a>);
+
+/// Invariant: no two places have the same.
+type Brand<'a> = PhantomData<fn(&'a ()) -> &'a ()>;
+
+impl<'a, T> Place<'a, T> {
+    #[inline(always)]
+    pub(crate) fn put(self, value: T) -> Placed<'a> {
+        // SAFETY: `build` made the place, for one value.
+        unsafe { self.place.write(value) };
+        Placed(self.brand)
+    }
 }
 
 /// An owned node whose type is known only to its inside.
@@ -89,18 +111,30 @@ pub(crate) struct NodePtr(NonNull<Header>);
 unsafe impl Send for NodePtr {}
 
 impl NodePtr {
-    pub(crate) fn new<T, R: Recycler<T>>(inside: NonNull<Inside<T, R>>, value: T, weight: u64) -> Self {
+    /// A node of weight 0 whose value `fill` puts in its place: one that is passed by value is copied from frame to
+    /// frame without optimisation, and a large one fits on few stacks twice.
+    pub(crate) fn build<T, R: Recycler<T>, E>(
+        inside: NonNull<Inside<T, R>>,
+        fill: impl for<'a> FnOnce(Place<'a, T>) -> Result<Placed<'a>, E>,
+    ) -> Result<Self, E> {
+        // Freed, and nothing in it dropped, if `fill` fails or panics.
+        let mut memory = Box::<Node<T, R>>::new_uninit();
+        let node = memory.as_mut_ptr();
         let header = Header {
             inside: inside.cast(),
             lease: None,
-            weight,
+            weight: 0,
             strikes: 0,
             special: Special::Nothing,
             started: Started::default(),
         };
-        let node: Box<Node<T, R>> =
-            Box::new(Node { header, value: ManuallyDrop::new(value), recycler: std::marker::PhantomData });
-        Self(NonNull::from(Box::leak(node)).cast())
+        // SAFETY: both are in the box. `ManuallyDrop` has the layout of what it holds.
+        let place = unsafe {
+            (&raw mut (*node).header).write(header);
+            (&raw mut (*node).value).cast()
+        };
+        let Placed(_) = fill(Place { place, brand: PhantomData })?;
+        Ok(Self(NonNull::from(Box::leak(memory)).cast()))
     }
 
     /// # Safety
@@ -120,6 +154,11 @@ impl NodePtr {
         // SAFETY: N1, N2: we own the node, and a header of it is always initialised.
         unsafe { (*self.0.as_ptr()).weight }
     }
+
+    pub(crate) fn set_weight(self, weight: u64) {
+        // SAFETY: as above.
+        unsafe { (*self.0.as_ptr()).weight = weight };
+    }
 }
 
 /// Drops the value and frees the node; gives back nothing of the inside's reference count.
@@ -131,15 +170,23 @@ pub(crate) unsafe fn destroy<T, R>(node: NodePtr) {
     struct Free<T, R>(NonNull<Node<T, R>>);
     impl<T, R> Drop for Free<T, R> {
         fn drop(&mut self) {
-            // SAFETY: N2, N3: from `Box::leak` in `NodePtr::new`, freed once; the value was dropped already
-            // (or panicked while it was), which `ManuallyDrop` keeps from happening again.
-            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+            // SAFETY: N3: the value was dropped already, or panicked while it was.
+            unsafe { free(self.0) };
         }
     }
     // SAFETY: by this function's contract.
-    let free = Free(unsafe { node.typed::<T, R>() });
+    let node = Free(unsafe { node.typed::<T, R>() });
     // SAFETY: N1: owned, and its value is dropped only here.
-    unsafe { ManuallyDrop::drop(&mut (*free.0.as_ptr()).value) };
+    unsafe { ManuallyDrop::drop(&mut (*node.0.as_ptr()).value) };
+}
+
+/// Frees a node whose value was dropped or moved away; gives back nothing of the inside's reference count.
+///
+/// # Safety
+/// N1 and N3: the caller owns `node` and does not use it again.
+pub(crate) unsafe fn free<T, R>(node: NonNull<Node<T, R>>) {
+    // SAFETY: N2, N3: from `Box::leak` in `NodePtr::build`, freed once. `ManuallyDrop` lets the value be.
+    drop(unsafe { Box::from_raw(node.as_ptr()) });
 }
 
 #[cfg(all(test, not(ebbpool_loom)))]

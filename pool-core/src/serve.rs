@@ -12,11 +12,7 @@ impl Shared {
     /// What the next get is to do, and an idle object for it, if it may have one and there is one.
     pub(crate) fn get_idle(&self) -> (Option<NodePtr>, Due) {
         let entry = self.enter();
-        let counters = entry.counters();
-        let mut due = match entry.slot {
-            Some(slot) => slot.due(&self.rates),
-            None => self.rates.due_outside(counters.gets.load(Relaxed)),
-        };
+        let mut due = self.due(&entry);
         if due.trial.is_some() && !self.has_headroom() {
             due.trial = None; // no memory is to be had for an experiment
         }
@@ -26,12 +22,9 @@ impl Shared {
         if !due.may_reuse() {
             return (None, due);
         }
-        let node = match entry.slot {
-            Some(slot) => slot.pop().or_else(|| self.refill(&entry, slot)),
-            None => self.take_one(&entry),
-        };
+        let node = self.take_idle(&entry);
         if node.is_some() {
-            entry.add(&counters.gets, 1);
+            entry.add(&entry.counters().gets, 1);
         }
         (node, due)
     }
@@ -41,6 +34,30 @@ impl Shared {
     pub(crate) fn draw_anew(&self) {
         if let Some(slot) = self.table.find(thread_id::current()) {
             slot.set(attention::REDRAW);
+        }
+    }
+
+    /// An idle object for a get that does not create, and so takes part in no experiment: whatever is due, it reuses,
+    /// and only goes on record.
+    pub(crate) fn try_get_idle(&self) -> Option<(NodePtr, Due)> {
+        let entry = self.enter();
+        let node = self.take_idle(&entry)?;
+        let record = self.due(&entry).record;
+        entry.add(&entry.counters().gets, 1);
+        Some((node, Due { record, ..Due::default() }))
+    }
+
+    fn due(&self, entry: &Entry<'_>) -> Due {
+        match entry.slot {
+            Some(slot) => slot.due(&self.rates),
+            None => self.rates.due_outside(entry.counters().gets.load(Relaxed)),
+        }
+    }
+
+    fn take_idle(&self, entry: &Entry<'_>) -> Option<NodePtr> {
+        match entry.slot {
+            Some(slot) => slot.pop().or_else(|| self.refill(entry, slot)),
+            None => self.take_one(entry),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::worth::{Arms, Worth, overhead_ns};
 use std::panic::Location;
 use std::time::Duration;
 
-/// Why a returned object was dropped instead of kept.
+/// Why an object left the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum DropReason {
@@ -33,11 +33,16 @@ pub enum DropReason {
     /// Its get was not allowed to reuse, so its return does not fill the pool either (see
     /// [`Reuse`](crate::Reuse)).
     Bypassed = 8,
+    /// Its user said so ([`Pooled::discard`](crate::Pooled::discard)).
+    Discarded = 9,
+    /// Not dropped at all: its user took the value out for good
+    /// ([`Pooled::into_inner`](crate::Pooled::into_inner)).
+    TakenOut = 10,
 }
 
 impl DropReason {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Full,
         Self::Oversize,
         Self::Pressure,
@@ -47,6 +52,8 @@ impl DropReason {
         Self::Contended,
         Self::Expired,
         Self::Bypassed,
+        Self::Discarded,
+        Self::TakenOut,
     ];
 
     /// The label in metrics and JSON.
@@ -62,6 +69,8 @@ impl DropReason {
             Self::Contended => "contended",
             Self::Expired => "expired",
             Self::Bypassed => "bypassed",
+            Self::Discarded => "discarded",
+            Self::TakenOut => "taken_out",
         }
     }
 }

@@ -1,5 +1,11 @@
-//! The guard: a lent object, returned when it is dropped.
+//! The guard: a lent object, returned when it is dropped. `leave` is for one that is not to come back, `mapped` for
+//! a guard of a part of it.
 
+mod leave;
+mod mapped;
+
+pub use self::mapped::MappedPooled;
+use crate::close::{destroy_quietly, drop_panic};
 use crate::events::{Arm, Due};
 use crate::inside::{Inside, WEIGHT_MAX};
 use crate::lease::Record;
@@ -13,12 +19,15 @@ use crate::thread_id;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// A lent object. Dropping it returns it, on any thread, also after the pool's last handle is gone.
 ///
-/// One pointer wide and `'static`; holding it costs no reference count.
+/// One pointer wide and `'static`; holding it costs no reference count. One that is dropped while its thread panics
+/// is not lent again, unless the pool [keeps on panic](crate::PoolBuilder::keep_on_panic). What a guard can do beside
+/// lending its value is a function of the type, `Pooled::discard(guard)`, so that it hides no method of the value.
 ///
 /// A guard is invariant in `T`: what goes into a value comes out of the pool again, so a guard of `&'static str`
 /// must not pass for one of a shorter life.
@@ -31,6 +40,7 @@ use std::sync::Arc;
 /// }
 /// fn shorten<'a>(guard: Pooled<Line<'static>>, _: &'a str) -> Pooled<Line<'a>> { guard }
 /// ```
+#[must_use = "a lent object that is not used was lent for nothing"]
 pub struct Pooled<T, R: Recycler<T> = ByTrait> {
     node: NonNull<Node<T, R>>,
     invariant: PhantomData<fn(T) -> T>,
@@ -122,35 +132,47 @@ impl<T, R: Recycler<T>> Drop for Pooled<T, R> {
     #[inline]
     fn drop(&mut self) {
         let node = self.node;
-        // SAFETY: N1: the guard owned the node and is going; from here the local does. I2: the node keeps the
-        // inside alive until it is given away, which is the last thing that each branch does.
+        // SAFETY: N1: the guard owned the node and is going; from here the local does.
         unsafe {
-            let header = &raw mut (*node.as_ptr()).header;
-            if (*header).special != Special::Nothing || std::thread::panicking() {
+            if (*node.as_ptr()).header.special != Special::Nothing || std::thread::panicking() {
                 return return_special(node);
             }
-            let inside = (*header).inside.cast::<Inside<T, R>>();
-            let on_panic = Tainted(node);
-            let born_bytes = (*inside.as_ptr()).shared.born_weight();
-            let retention = Retention::new((*header).strikes, born_bytes);
-            let value = &mut (*node.as_ptr()).value;
-            let keep = (*inside.as_ptr()).recycler.recycle(value, &retention);
-            let weight = Inside::<T, R>::weigh(&(*inside.as_ptr()).recycler, value);
-            std::mem::forget(on_panic);
-            (*header).strikes = retention.strikes();
-            if keep == Keep::Yes && weight == (*header).weight {
-                let slot: *const Slot = (*inside.as_ptr()).shared.table.get(thread_id::current());
-                if !slot.is_null() && Slot::return_fast(slot, NodePtr::from_typed(node), weight) {
-                    return; // S5: the pool may be gone
-                }
-            }
-            let verdict = match keep {
-                Keep::Yes => Ok(()),
-                Keep::Oversize => Err(DropReason::Oversize),
-                Keep::Refused => Err(DropReason::Refused),
-            };
-            return_slow(node, weight, verdict);
+            give_back(node);
         }
+    }
+}
+
+/// Recycles the value and returns it: into this thread's slot, if it is fit and weighs what it did.
+///
+/// # Safety
+/// N1: the caller owns `node` and gives it away.
+#[inline(always)]
+unsafe fn give_back<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) {
+    // SAFETY: N1. I2: the node keeps the inside alive until it is given away, which is the last thing that each
+    // branch does.
+    unsafe {
+        let header = &raw mut (*node.as_ptr()).header;
+        let inside = (*header).inside.cast::<Inside<T, R>>();
+        let on_panic = Tainted(node);
+        let born_bytes = (*inside.as_ptr()).shared.born_weight();
+        let retention = Retention::new((*header).strikes, born_bytes);
+        let value = &mut (*node.as_ptr()).value;
+        let keep = (*inside.as_ptr()).recycler.recycle(value, &retention);
+        let weight = Inside::<T, R>::weigh(&(*inside.as_ptr()).recycler, value);
+        std::mem::forget(on_panic);
+        (*header).strikes = retention.strikes();
+        if keep == Keep::Yes && weight == (*header).weight {
+            let slot: *const Slot = (*inside.as_ptr()).shared.table.get(thread_id::current());
+            if !slot.is_null() && Slot::return_fast(slot, NodePtr::from_typed(node), weight) {
+                return; // S5: the pool may be gone
+            }
+        }
+        let verdict = match keep {
+            Keep::Yes => Ok(()),
+            Keep::Oversize => Err(DropReason::Oversize),
+            Keep::Refused => Err(DropReason::Refused),
+        };
+        return_slow(node, weight, verdict);
     }
 }
 
@@ -201,23 +223,42 @@ unsafe fn return_slow<T, R: Recycler<T>>(
     weight: u64,
     verdict: Result<(), DropReason>,
 ) {
-    // SAFETY: N1; I3: a count of our own before the node is given away.
+    // SAFETY: N1.
     unsafe {
-        let header = &raw mut (*node.as_ptr()).header;
-        let inside = (*header).inside.cast::<Inside<T, R>>();
-        let hold = Hold::of(inside);
-        let weight = weight.min(WEIGHT_MAX);
-        let before = std::mem::replace(&mut (*header).weight, weight);
-        let shared = &(*inside.as_ptr()).shared;
-        shared.charge_growth(before, weight);
-        if let Some(node) = shared.take_back(NodePtr::from_typed(node), before, weight, verdict) {
-            Inside::destroy(inside, node);
+        if let (hold, Some(node)) = book(node, weight, verdict) {
+            if !std::thread::panicking() {
+                return Inside::destroy(hold.0, node);
+            }
+            // A panic of the value's drop in the middle of another would abort.
+            if let Some(panic) = destroy_quietly(hold.0, node) {
+                drop_panic(panic);
+            }
         }
-        drop(hold);
     }
 }
 
-/// A return that is more than a return: a lease on record, a fault, a panic under way.
+/// Puts a return into the books: the object is idle afterwards, or it is in no level any more and the caller's.
+///
+/// # Safety
+/// N1: the caller owns `node` and gives it away.
+unsafe fn book<T, R: Recycler<T>>(
+    node: NonNull<Node<T, R>>,
+    weight: u64,
+    verdict: Result<(), DropReason>,
+) -> (Hold<T, R>, Option<NodePtr>) {
+    // SAFETY: N1; I3: a count of our own before the node is given away.
+    unsafe {
+        let header = &raw mut (*node.as_ptr()).header;
+        let hold = Hold::<T, R>::of((*header).inside.cast());
+        let weight = weight.min(WEIGHT_MAX);
+        let before = std::mem::replace(&mut (*header).weight, weight);
+        hold.shared().charge_growth(before, weight);
+        let node = hold.shared().take_back(NodePtr::from_typed(node), before, weight, verdict);
+        (hold, node)
+    }
+}
+
+/// A return that is more than a return: a lease on record, one that is timed, a fault, a panic under way.
 ///
 /// # Safety
 /// N1: the caller owns `node` and gives it away.
@@ -232,20 +273,50 @@ unsafe fn return_special<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) {
             Special::LostDropped => return std::mem::ManuallyDrop::drop(&mut (*node.as_ptr()).value),
             _ => {}
         }
-        let special = std::mem::replace(&mut (*header).special, Special::Nothing);
-        if let Some(record) = (*header).lease.take() {
-            record.end();
+        let special = end_lease(node);
+        if !std::thread::panicking() {
+            return return_as(special, node);
         }
-        if std::thread::panicking() {
+        let inside = (*header).inside.cast::<Inside<T, R>>();
+        if !(*inside.as_ptr()).keep_on_panic {
             // What its user left behind half done must not reach the next one.
             let weight = (*header).weight;
             return return_slow(node, weight, Err(DropReason::Tainted));
         }
+        // A panic of `recycle` in the middle of another would abort. It taints the value on its way here.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| return_as(special, node))) {
+            drop_panic(panic);
+        }
+    }
+}
+
+/// The lease is over, and off the record if it was on it; returns what its return was to see to.
+///
+/// # Safety
+/// N1.
+unsafe fn end_lease<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) -> Special {
+    // SAFETY: N1.
+    unsafe {
+        let header = &raw mut (*node.as_ptr()).header;
+        if let Some(record) = (*header).lease.take() {
+            record.end();
+        }
+        std::mem::replace(&mut (*header).special, Special::Nothing)
+    }
+}
+
+/// # Safety
+/// N1: the caller owns `node` and gives it away.
+unsafe fn return_as<T, R: Recycler<T>>(special: Special, node: NonNull<Node<T, R>>) {
+    // SAFETY: N1.
+    unsafe {
         match special {
-            Special::Bypassed => return_slow(node, (*header).weight, Err(DropReason::Bypassed)),
+            Special::Bypassed => {
+                return_slow(node, (*node.as_ptr()).header.weight, Err(DropReason::Bypassed));
+            }
             Special::TimedPooled => return_timed(node, Arm::Pooled),
             Special::TimedFresh => return_timed(node, Arm::Fresh),
-            _ => drop(Pooled { node, invariant: PhantomData }),
+            _ => give_back(node),
         }
     }
 }
@@ -261,7 +332,7 @@ unsafe fn return_timed<T, R: Recycler<T>>(node: NonNull<Node<T, R>>, arm: Arm) {
         let (started, weight) = ((*header).started, (*header).weight);
         let hold = Hold::<T, R>::of((*header).inside.cast());
         match arm {
-            Arm::Pooled => drop(Pooled { node, invariant: PhantomData }),
+            Arm::Pooled => give_back(node),
             Arm::Fresh => return_slow(node, weight, Err(DropReason::Bypassed)),
         }
         let shared = hold.shared();

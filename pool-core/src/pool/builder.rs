@@ -36,6 +36,7 @@ use crate::registry::{NameTaken, Registry};
 pub struct PoolBuilder<R = ByTrait> {
     name: String,
     knobs: KnobSet,
+    keep_on_panic: bool,
     #[cfg(not(ebbpool_loom))]
     registry: Option<Registry>,
     recycler: R,
@@ -46,6 +47,7 @@ impl PoolBuilder {
         Self {
             name: name.to_owned(),
             knobs: KnobSet::new(Self::CAPACITY_DEFAULT),
+            keep_on_panic: false,
             #[cfg(not(ebbpool_loom))]
             registry: None,
             recycler: ByTrait,
@@ -69,6 +71,7 @@ impl PoolBuilder {
         PoolBuilder {
             name: self.name,
             knobs: self.knobs,
+            keep_on_panic: self.keep_on_panic,
             #[cfg(not(ebbpool_loom))]
             registry: self.registry,
             recycler: ByClosure { recycle: Box::new(recycle), weight: Box::new(weight) },
@@ -102,6 +105,31 @@ impl<R> PoolBuilder<R> {
     #[must_use]
     pub fn knob(mut self, setting: Setting) -> Self {
         self.knobs = self.knobs.built_with(setting);
+        self
+    }
+
+    /// Keeps what comes back while its thread panics. Unless this is called, such a value is dropped and counted as
+    /// `tainted`.
+    ///
+    /// **Only for values that `recycle` makes whole from any state.** A panic leaves a value as it was at that moment:
+    /// a map with half of its entries, a connection in the middle of an answer. A buffer that is cleared is as good as
+    /// new, a connection is not, and what one request left in it reaches the next. A `recycle` that panics meanwhile
+    /// still taints its value, and its panic goes no further.
+    ///
+    /// ```
+    /// # use pool_core::Pool;
+    /// let buffers = Pool::builder("buffers").keep_on_panic().build_with(Vec::<u8>::new)?;
+    /// let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    ///     let _buffer = buffers.get();
+    ///     panic!("a request fails");
+    /// }));
+    /// assert!(panicked.is_err());
+    /// assert_eq!(buffers.stats().idle_objects, 1);
+    /// # Ok::<(), pool_core::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn keep_on_panic(mut self) -> Self {
+        self.keep_on_panic = true;
         self
     }
 
@@ -146,7 +174,7 @@ impl<R> PoolBuilder<R> {
             #[cfg(not(ebbpool_loom))]
             self.registry.as_ref().map(Registry::downgrade),
         );
-        Pool::start(shared, self.recycler, create)
+        Pool::start(shared, self.recycler, create, self.keep_on_panic)
     }
 }
 

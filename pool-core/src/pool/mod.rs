@@ -1,21 +1,19 @@
-//! The pool: a handle.
+//! The pool: a handle, and what can be done with one. `builder` builds, `get` lends.
 
-use crate::builder::PoolBuilder;
+mod builder;
+mod get;
+
+pub use self::builder::{BuildError, PoolBuilder};
 use crate::close::close;
-use crate::events::Due;
-use crate::guard::Pooled;
-use crate::inside::{Inside, WEIGHT_MAX};
+use crate::inside::Inside;
 use crate::keeper::Keeper;
 use crate::managed::Managed;
-use crate::node::NodePtr;
+use crate::node::{NodePtr, Place, Placed};
 use crate::recycle::{ByTrait, Recycler};
 use crate::shared::Shared;
-use crate::slot::Slot;
 use crate::stats::PoolStats;
 use crate::sync::atomic::Ordering::{AcqRel, Relaxed};
-use crate::thread_id;
 use std::fmt;
-use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -53,68 +51,6 @@ impl Pool<()> {
 }
 
 impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
-    /// Lends an object: from this thread's magazine, else from the depot, else a new one.
-    ///
-    /// The caller's location names the lease if it is one of those on record. Costs a few nanoseconds from the
-    /// magazine. If `create` panics, the panic goes to the caller and the pool is as before.
-    #[inline]
-    #[must_use = "a lent object that is not used was lent for nothing"]
-    #[track_caller]
-    pub fn get(&self) -> Pooled<T, R> {
-        if let Some(node) = self.shared().table.find(thread_id::current()).and_then(Slot::get_fast) {
-            // SAFETY: the slot gave us the node (N1), and this pool holds only nodes of its own types.
-            return unsafe { Pooled::new(node) };
-        }
-        self.get_slow(Location::caller())
-    }
-
-    #[cold]
-    fn get_slow(&self, site: &'static Location<'static>) -> Pooled<T, R> {
-        let shared = self.shared();
-        let (idle, due) = shared.get_idle();
-        let node = idle.unwrap_or_else(|| self.create(due));
-        // SAFETY: N1: the node is ours and goes into the guard.
-        let guard: Pooled<T, R> = unsafe { Pooled::new(node) };
-        if due.record {
-            guard.record(shared.leases.begin(site));
-        }
-        guard.note(due);
-        #[cfg(feature = "failpoints")]
-        if shared.faults_armed() {
-            guard.lose(crate::fault::missing_put(&shared.name, site));
-        }
-        guard
-    }
-
-    fn create(&self, due: Due) -> NodePtr {
-        /// Gives the charge back if `create` panics, and what was due at this get to the next.
-        struct Charge<'a>(&'a Shared, u64);
-        impl Drop for Charge<'_> {
-            fn drop(&mut self) {
-                self.0.credit_grant(self.1);
-                self.0.draw_anew();
-            }
-        }
-        let shared = self.shared();
-        let expected = shared.expected_weight();
-        shared.charge_create(expected);
-        let charge = Charge(shared, expected);
-        // SAFETY: I2.
-        let (create, recycler) = unsafe { (&self.inside.as_ref().create, &self.inside.as_ref().recycler) };
-        let value = create();
-        let born = Inside::weigh(recycler, &value).min(WEIGHT_MAX);
-        std::mem::forget(charge);
-        shared.note_birth(born);
-        // A buffer that is born empty will weigh what its like have weighed; a box weighs what it does.
-        let weight = born.max(expected);
-        shared.charge_growth(expected, weight);
-        // SAFETY: I2; this is the node's own count.
-        unsafe { Inside::acquire(self.inside) };
-        let node = NodePtr::new(self.inside, value, weight);
-        shared.count_created(weight, due);
-        node
-    }
-
     /// The pool's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -142,14 +78,33 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
 
 impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
     /// The first handle.
-    pub(crate) fn start(shared: Shared, recycler: R, create: Box<dyn Fn() -> T + Send + Sync>) -> Self {
-        Self { inside: Inside::leak(shared, recycler, create) }
+    pub(crate) fn start(
+        shared: Shared,
+        recycler: R,
+        create: Box<dyn Fn() -> T + Send + Sync>,
+        keep_on_panic: bool,
+    ) -> Self {
+        Self { inside: Inside::leak(shared, recycler, create, keep_on_panic) }
     }
 
     #[inline(always)]
     fn shared(&self) -> &Shared {
+        &self.inside().shared
+    }
+
+    #[inline(always)]
+    fn inside(&self) -> &Inside<T, R> {
         // SAFETY: I2: the handles hold a count.
-        unsafe { &self.inside.as_ref().shared }
+        unsafe { self.inside.as_ref() }
+    }
+
+    /// A new object, in no counter yet.
+    fn create<E>(
+        &self,
+        fill: impl for<'a> FnOnce(Place<'a, T>) -> Result<Placed<'a>, E>,
+    ) -> Result<NodePtr, E> {
+        // SAFETY: I2: the handles hold a count.
+        unsafe { Inside::create(self.inside, fill) }
     }
 }
 
