@@ -40,7 +40,7 @@ impl Shared {
     /// Finds a place for an object, and credit to hold it there.
     fn admit(&self, entry: &Entry<'_>, node: NodePtr, weight: u64) -> Result<(), DropReason> {
         let Some(slot) = entry.slot else {
-            return self.admit_to_depot(node, weight);
+            return self.admit_to_depot(home(), node, weight);
         };
         if slot.len() >= self.account.credit.magazine(weight) {
             self.overflow(slot, weight)?;
@@ -120,11 +120,12 @@ impl Shared {
         }
     }
 
-    fn admit_to_depot(&self, node: NodePtr, weight: u64) -> Result<(), DropReason> {
+    /// Puts one object into the depot, into the stripe `home` if nobody is there.
+    pub(crate) fn admit_to_depot(&self, home: usize, node: NodePtr, weight: u64) -> Result<(), DropReason> {
         if !self.account.credit.take(1, signed(weight)) {
             return Err(DropReason::Full);
         }
-        match self.depot.open(home()) {
+        match self.depot.open(home) {
             Ok(mut stripe) => {
                 stripe.put(node);
                 Ok(())

@@ -22,20 +22,44 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
 
-/// Closes the pool and gives up the handles' count. A panic of a value's drop goes on to the caller after all
-/// values have been dropped.
+/// The last handle is gone: closes the pool and gives up the handles' count. A panic of a value's drop goes on to the
+/// caller after all values have been dropped.
 ///
 /// # Safety
 /// The caller gives up the handles' count (I1).
 pub(crate) unsafe fn close<T: 'static, R: Recycler<T>>(inside: NonNull<Inside<T, R>>) {
     // SAFETY: I2: the handles' count, until `release` below.
-    let shared = unsafe { &inside.as_ref().shared };
+    let keeper = unsafe { Keeper::new(inside) };
+    let emptied = empty(&keeper);
+    // SAFETY: the handles' count; the keeper has one of its own.
+    unsafe { Inside::release(inside) };
+    if emptied.busy_slots > 0 {
+        leave_unfinished(keeper);
+    } else {
+        keeper.forgotten();
+    }
+    sweep_unfinished();
+    rethrow(emptied.panic);
+}
+
+/// What closing a pool found.
+pub(crate) struct Emptied {
+    pub(crate) objects: u64,
+    /// Slots whose owner was inside, or which no fence allowed to visit.
+    pub(crate) busy_slots: u64,
+    /// The first panic of a value's drop.
+    pub(crate) panic: Option<Box<dyn Any + Send>>,
+}
+
+/// Keeps nothing from now on, and drops what is idle.
+pub(crate) fn empty<T: 'static, R: Recycler<T>>(keeper: &Keeper<T, R>) -> Emptied {
+    let shared = keeper.shared();
     shared.table.with_slots(|slots| {
         shared.closed.store(true, SeqCst);
         slots.for_each(|slot| slot.set(attention::CLOSED));
     });
     let mut nodes = Vec::new();
-    let mut busy = 0;
+    let mut busy_slots = 0;
     let fenced = fence::heavy();
     {
         let drainer = shared.drainer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +71,7 @@ pub(crate) unsafe fn close<T: 'static, R: Recycler<T>>(inside: NonNull<Inside<T,
                 if fenced.is_complete() && slot.visit() {
                     slot.take_all(&mut nodes);
                 } else {
-                    busy += 1;
+                    busy_slots += 1;
                 }
             }
         });
@@ -56,26 +80,22 @@ pub(crate) unsafe fn close<T: 'static, R: Recycler<T>>(inside: NonNull<Inside<T,
         }
         drop(drainer);
     }
+    let objects = nodes.len() as u64;
     {
         let mut condemned = shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = condemned.iter().map(|node| node.weight()).sum();
         shared.trimmed.pending_bytes.fetch_sub(bytes, Relaxed);
         nodes.extend(condemned.drain(..));
     }
-    // SAFETY: I2.
-    let keeper = unsafe { Keeper::new(inside) };
-    // SAFETY: the handles' count; the keeper has one of its own.
-    unsafe { Inside::release(inside) };
-    // SAFETY: N1: taken above.
-    let panic = unsafe { destroy_all(inside, nodes) };
-    if busy > 0 {
-        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(keeper));
-        UNFINISHED_COUNT.fetch_add(1, SeqCst);
-    } else {
-        keeper.forgotten();
-    }
-    sweep_unfinished();
-    rethrow(panic);
+    // SAFETY: N1: taken above, and made by this pool.
+    let panic = unsafe { destroy_all(keeper.inside(), nodes) };
+    Emptied { objects, busy_slots, panic }
+}
+
+/// Leaves a pool some of whose slots were busy to later sweeps.
+pub(crate) fn leave_unfinished<T: 'static, R: Recycler<T>>(keeper: Keeper<T, R>) {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(keeper));
+    UNFINISHED_COUNT.fetch_add(1, SeqCst);
 }
 
 /// Drops every node; returns the first panic of a value's drop.
@@ -135,10 +155,13 @@ pub(crate) fn sweep_unfinished() {
     let Some(mut unfinished) = try_lock(&UNFINISHED) else { return };
     let keepers = std::mem::take(&mut *unfinished);
     drop(unfinished); // values are dropped below, and their drops may close other pools
+    // One fence for all of them.
+    for keeper in &keepers {
+        keeper.mark();
+    }
+    let fenced = fence::heavy();
     let mut rest = Vec::new();
     for keeper in keepers {
-        keeper.mark();
-        let fenced = fence::heavy();
         let busy = keeper.collect(&fenced, Job::Reclaim { extra_bytes: 0 }).busy_slots;
         keeper.drop_condemned(Duration::MAX);
         if busy > 0 {

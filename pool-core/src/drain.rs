@@ -18,7 +18,7 @@ impl Shared {
     }
 
     /// Drainer lock held.
-    fn mark_slots(&self) -> (u64, usize) {
+    pub(crate) fn mark_slots(&self) -> (u64, usize) {
         let slots = self.table.with_slots(|slots| {
             let n = slots.len();
             slots.for_each(|slot| slot.set(attention::STOP));
@@ -85,7 +85,7 @@ impl Shared {
     }
 
     /// Moves what is in magazines to the depot and frees all unused credit; returns how many slots were busy.
-    fn empty_slots(&self, marked: usize, fenced: bool) -> u64 {
+    pub(crate) fn empty_slots(&self, marked: usize, fenced: bool) -> u64 {
         let mut nodes = Vec::with_capacity(64);
         let busy = self.visit_slots(marked, fenced, |slot| self.take_all(slot, &mut nodes));
         self.depot.put_spread(&nodes);
@@ -156,10 +156,12 @@ impl Shared {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        // With the drainer lock, or a drainer may have in its hands what is counted nowhere.
-        let Some(_drainer) = self.closed.load(SeqCst).then(|| try_lock(&self.drainer)).flatten() else {
+        // A pool that was closed by hand may have handles, and they may lend.
+        if !self.is_closed() || self.account.handles.load(SeqCst) > 0 {
             return false;
-        };
+        }
+        // With the drainer lock, or a drainer may have in its hands what is counted nowhere.
+        let Some(_drainer) = try_lock(&self.drainer) else { return false };
         let stats = self.stats();
         stats.idle_objects + stats.lent_objects + stats.condemned_objects == 0
     }

@@ -46,18 +46,18 @@ impl Shared {
     /// Goes inside this thread's slot, or counts itself among those outside.
     pub(crate) fn enter(&self) -> Entry<'_> {
         let slot = self.own_slot().filter(|slot| slot.enter());
-        match slot {
-            Some(slot) => {
-                let (objects, bytes) = slot.give_up_unused();
-                if (objects, bytes) != (0, 0) {
-                    self.account.credit.give(i64::from(objects), signed(bytes));
-                }
-            }
-            None => {
-                self.outside.begun.fetch_add(1, SeqCst);
-            }
+        let Some(slot) = slot else { return self.enter_outside() };
+        let (objects, bytes) = slot.give_up_unused();
+        if (objects, bytes) != (0, 0) {
+            self.account.credit.give(i64::from(objects), signed(bytes));
         }
-        Entry { shared: self, slot }
+        Entry { shared: self, slot: Some(slot) }
+    }
+
+    /// Counts itself among those outside: no snapshot is consistent until the entry is dropped.
+    pub(crate) fn enter_outside(&self) -> Entry<'_> {
+        self.outside.begun.fetch_add(1, SeqCst);
+        Entry { shared: self, slot: None }
     }
 
     fn own_slot(&self) -> Option<&Slot> {

@@ -21,6 +21,28 @@ impl Shared {
         true
     }
 
+    /// Before a create that nobody waits for: charges `bytes`, if that much is left.
+    pub(crate) fn charge_if_left(&self, bytes: u64) -> bool {
+        #[cfg(not(ebbpool_loom))]
+        if let Some(registry) = self.registry() {
+            if registry.grant().charge(bytes) > 0 {
+                registry.grant().credit(bytes);
+                return false;
+            }
+        }
+        let _ = bytes;
+        true
+    }
+
+    /// Whether more was created than was granted.
+    pub(crate) fn is_overdrawn(&self) -> bool {
+        #[cfg(not(ebbpool_loom))]
+        if let Some(registry) = self.registry() {
+            return registry.grant().left().is_some_and(|left| left < 0);
+        }
+        false
+    }
+
     /// What a lent object grew by is gone already: it is charged, and the next create or tick feels it.
     pub(crate) fn charge_growth(&self, before: u64, after: u64) {
         #[cfg(not(ebbpool_loom))]

@@ -36,6 +36,10 @@ impl<T, R: Recycler<T>> Keeper<T, R> {
         unsafe { &self.0.as_ref().shared }
     }
 
+    pub(crate) fn inside(&self) -> NonNull<Inside<T, R>> {
+        self.0
+    }
+
     /// Lets the registry forget a pool that has finished.
     pub(crate) fn forgotten(self) {
         #[cfg(not(ebbpool_loom))]

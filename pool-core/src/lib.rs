@@ -65,6 +65,7 @@ mod settings;
 mod shared;
 mod slot;
 mod stats;
+mod stock;
 mod sums;
 mod sync;
 mod table;
@@ -91,7 +92,7 @@ pub use lifetimes::{Lifetimes, reuse_limit};
 #[cfg(ebbpool_fuzz)]
 pub use machine::run_bytes;
 pub use managed::{Collected, Job, Managed, Taken};
-pub use pool::{BuildError, Pool, PoolBuilder};
+pub use pool::{BuildError, Closed, Pool, PoolBuilder, Retained};
 #[cfg(feature = "derive")]
 pub use pool_core_derive::Recycle;
 pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};

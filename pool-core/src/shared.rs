@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     born_weight: AtomicU64,
     pub(crate) drainer: Mutex<Drainer>,
     pub(crate) trimmed: Trimmed,
+    pub(crate) prefilled: Prefilled,
     pub(crate) condemned: Mutex<VecDeque<NodePtr>>,
     pub(crate) settings: Settings,
     pub(crate) cycles: Cycles,
@@ -94,6 +95,12 @@ pub(crate) struct Trimmed {
     pub(crate) pending_bytes: AtomicU64,
 }
 
+/// Objects that were created for nobody; written by whoever prefills.
+pub(crate) struct Prefilled {
+    pub(crate) objects: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+}
+
 impl Shared {
     pub(crate) fn new(
         name: &str,
@@ -134,6 +141,7 @@ impl Shared {
                 bytes: AtomicU64::new(0),
                 pending_bytes: AtomicU64::new(0),
             },
+            prefilled: Prefilled { objects: AtomicU64::new(0), bytes: AtomicU64::new(0) },
             condemned: Mutex::new(VecDeque::new()),
             settings: Settings::new(set),
             trials: Trials::new(now),
@@ -143,6 +151,11 @@ impl Shared {
             #[cfg(not(ebbpool_loom))]
             registry,
         }
+    }
+
+    /// Whether nothing is kept any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
     }
 
     /// What an object is expected to weigh at its return, bytes; 0 before the first.
@@ -177,10 +190,6 @@ impl Shared {
     /// Time since the pool was built, ns.
     pub(crate) fn age_ns(&self) -> u64 {
         u64::try_from(clock::now().saturating_duration_since(self.built).as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(SeqCst)
     }
 
     /// Idle objects and bytes; a racing read.

@@ -33,7 +33,7 @@ pub enum DropReason {
     /// Its get was not allowed to reuse, so its return does not fill the pool either (see
     /// [`Reuse`](crate::Reuse)).
     Bypassed = 8,
-    /// Its user said so ([`Pooled::discard`](crate::Pooled::discard)).
+    /// Its user said so ([`Pooled::discard`](crate::Pooled::discard)), or [`Pool::retain`](crate::Pool::retain) did.
     Discarded = 9,
     /// Not dropped at all: its user took the value out for good
     /// ([`Pooled::into_inner`](crate::Pooled::into_inner)).
@@ -137,8 +137,10 @@ pub struct PoolStats {
     pub returns_kept: u64,
     /// Returns whose object was dropped, by [`DropReason`] (index: its discriminant).
     pub returns_dropped: [u64; DropReason::ALL.len()],
-    /// Objects ever created.
+    /// Objects ever created, by gets and by `prefilled`.
     pub created: u64,
+    /// Objects that [`Pool::prefill`](crate::Pool::prefill) created: they were idle first.
+    pub prefilled: u64,
     /// Objects ever dropped, by reason: `returns_dropped` and idle objects that were trimmed.
     pub dropped: [u64; DropReason::ALL.len()],
     /// Objects idle now, in slots, depot and victim.

@@ -24,6 +24,14 @@ impl Shared {
         self.sum(&total, idle, self.depot.level(), self.victim.level(), slots)
     }
 
+    /// Objects lent now, racing. Of a closed pool no slot of which is busy it is never too low.
+    pub(crate) fn lent(&self) -> u64 {
+        let mut total = Totals::default();
+        self.table.with_slots(|slots| slots.for_each(|slot| total.add(&slot.counters)));
+        total.add(&self.outside.counters);
+        total.gets.saturating_sub(total.returned())
+    }
+
     /// Puts counters and levels together that the caller has read.
     fn sum(
         &self,
@@ -36,7 +44,9 @@ impl Shared {
         let (capacity_objects, capacity_bytes) = self.account.credit.capacity();
         let (recorded, missed) = self.leases.counts();
         let (arms, lifetimes) = self.trials.summary(clock::now(), total.gets);
-        let returned: u64 = total.kept + total.dropped.iter().sum::<u64>();
+        let returned = total.returned();
+        let prefilled = self.prefilled.objects.load(Relaxed);
+        let created = total.created + prefilled;
         let mut dropped = total.dropped;
         for (sum, trimmed) in dropped.iter_mut().zip(&self.trimmed.objects) {
             *sum += trimmed.load(Relaxed);
@@ -45,6 +55,7 @@ impl Shared {
         let idle_bytes = in_slots.1 + in_depot.1 + in_victim.1;
         let known = total
             .created_bytes
+            .wrapping_add(self.prefilled.bytes.load(Relaxed))
             .wrapping_add(total.grown_bytes)
             .wrapping_sub(total.dropped_bytes)
             .wrapping_sub(self.trimmed.bytes.load(Relaxed));
@@ -63,7 +74,8 @@ impl Shared {
             },
             returns_kept: total.kept,
             returns_dropped: total.dropped,
-            created: total.created,
+            created,
+            prefilled,
             dropped,
             idle_objects,
             idle_bytes,
@@ -80,7 +92,7 @@ impl Shared {
             capacity_bytes,
             expected_weight: self.expected_weight(),
             slots,
-            imbalance: balance(total.created)
+            imbalance: balance(created)
                 - balance(dropped.iter().sum())
                 - balance(idle_objects)
                 - (balance(total.gets) - balance(returned)),
@@ -156,6 +168,10 @@ struct Totals {
 }
 
 impl Totals {
+    fn returned(&self) -> u64 {
+        self.kept + self.dropped.iter().sum::<u64>()
+    }
+
     fn add(&mut self, c: &Counters) {
         // Returns before gets: a racing sum may then count a lease as lent that has ended, never the reverse.
         // Acquire pairs with the release of operations outside (see `Entry::add`).

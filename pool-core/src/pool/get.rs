@@ -15,7 +15,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
     /// Lends an object: from this thread's magazine, else from the depot, else a new one.
     ///
     /// The caller's location names the lease if it is one of those on record. Costs a few nanoseconds from the
-    /// magazine.
+    /// magazine. Goes on after [`close`](Self::close); what it lends then is created, and dropped at its return.
     ///
     /// # Panics
     /// If `create` does (or `weight` of what it made): the pool is as before then.
@@ -168,7 +168,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
 }
 
 /// What the grant was charged for a create; given back if that fails or panics, like what was due at its get.
-struct Charge<'a> {
+pub(super) struct Charge<'a> {
     shared: &'a Shared,
     bytes: u64,
 }
@@ -181,8 +181,15 @@ impl<'a> Charge<'a> {
         Self { shared, bytes }
     }
 
+    /// For a create that nobody waits for.
+    pub(super) fn if_left(shared: &'a Shared) -> Option<Self> {
+        let bytes = shared.expected_weight();
+        // Made only if it was charged: its drop gives the charge back.
+        shared.charge_if_left(bytes).then(|| Self { shared, bytes })
+    }
+
     /// The create succeeded, and this is what it is charged.
-    fn settle(self, weight: u64) {
+    pub(super) fn settle(self, weight: u64) {
         self.shared.charge_growth(self.bytes, weight);
         std::mem::forget(self);
     }

@@ -1,9 +1,14 @@
-//! The pool: a handle, and what can be done with one. `builder` builds, `get` lends.
+//! The pool: a handle, and what can be done with one. `builder` builds, `get` lends, `stock` fills and picks over,
+//! `closing` ends.
 
 mod builder;
+mod closing;
 mod get;
+mod stock;
 
 pub use self::builder::{BuildError, PoolBuilder};
+pub use self::closing::Closed;
+pub use self::stock::Retained;
 use crate::close::close;
 use crate::inside::Inside;
 use crate::keeper::Keeper;

@@ -74,6 +74,10 @@ mod native {
             }
             Instant::now()
         }
+
+        pub(crate) fn sleep(time: std::time::Duration) {
+            std::thread::sleep(time);
+        }
     }
 
     pub(crate) mod chance {
@@ -164,6 +168,10 @@ mod under_loom {
         pub(crate) fn now() -> Instant {
             static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
             *START.get_or_init(Instant::now)
+        }
+
+        pub(crate) fn sleep(_: std::time::Duration) {
+            loom::thread::yield_now();
         }
     }
 

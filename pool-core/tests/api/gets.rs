@@ -22,6 +22,17 @@ fn try_get_lends_what_is_idle_and_creates_nothing() {
 }
 
 #[test]
+fn try_get_finds_in_the_depot_what_other_threads_left_there() {
+    let registry = Registry::new();
+    let pool = Census::default().pool(&registry);
+    assert_eq!(pool.prefill(3), 3);
+    std::thread::scope(|scope| {
+        scope.spawn(|| assert!(pool.try_get().is_some()));
+    });
+    assert_eq!(balanced(&registry).gets.refill, 1);
+}
+
+#[test]
 fn try_get_is_on_record_at_its_own_place() {
     let pool = Pool::builder("p").knob(recorded(LeaseLevel::All)).build_with(String::new).unwrap();
     drop(pool.get());

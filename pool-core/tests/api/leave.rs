@@ -56,6 +56,7 @@ fn a_value_taken_out_is_the_callers_and_no_leak() {
     assert_eq!((dropped(&stats, DropReason::TakenOut), stats.lent_objects, stats.lent_bytes), (1, 0, 0));
     assert_eq!((census.alive(), census.recycled(), &value.bytes[..]), (1, 0, &b"mine"[..]));
     assert_eq!(pool.managed().suspects(Duration::ZERO), [], "its lease has ended");
+    assert!(pool.close(Duration::ZERO).all_came_home());
     drop(pool);
     assert_eq!(value.bytes, b"mine", "the pool's end is nothing to it");
     drop(value);

@@ -1,9 +1,11 @@
 //! What the public interface promises, and that the books balance after each use of it.
 #![cfg(not(ebbpool_loom))]
 
+mod closing;
 mod gets;
 mod leave;
 mod mapped;
+mod stock;
 
 use pool_core::{
     DropReason, Job, Keep, LeaseLevel, Pool, PoolStats, Recycle, Registry, Retention, Sampling, Setting,
@@ -93,6 +95,7 @@ fn balanced(registry: &Registry) -> PoolStats {
     assert_eq!((stats.imbalance, stats.duplicates), (0, 0), "{stats:?}");
     let left = stats.idle_objects + stats.lent_objects + stats.dropped.iter().sum::<u64>();
     assert_eq!(stats.created, left, "{stats:?}");
+    assert_eq!(stats.created, stats.prefilled + stats.gets.created + stats.gets.bypassed, "{stats:?}");
     stats
 }
 
