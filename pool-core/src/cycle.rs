@@ -6,6 +6,7 @@ use crate::shared::{Shared, signed};
 use crate::stats::{CycleReport, DropReason};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::clock::{self, Instant};
+use crate::sync::{MutexGuard, PoisonError};
 use crate::victim::Age;
 use std::time::Duration;
 
@@ -13,8 +14,12 @@ impl Shared {
     /// Whether the knob's time has passed since the last cycle (or since the pool was built).
     pub(crate) fn cycle_is_due(&self, now: Instant) -> bool {
         let cycle = self.knobs().eviction.value.cycle();
-        let last = *self.cycles.last.lock().unwrap_or_else(crate::sync::PoisonError::into_inner);
+        let last = *self.last_cycle();
         now.saturating_duration_since(last) >= cycle
+    }
+
+    fn last_cycle(&self) -> MutexGuard<'_, Instant> {
+        self.cycles.last.lock_or(clock::now).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One cycle over the first `marked` slots. Drainer lock held; lets the slots go. `fenced` is false if no slot
@@ -23,7 +28,7 @@ impl Shared {
         let began = clock::now();
         let knobs = self.knobs();
         let cycle = self.cycles.count.fetch_add(1, Relaxed) + 1;
-        *self.cycles.last.lock().unwrap_or_else(crate::sync::PoisonError::into_inner) = now;
+        *self.last_cycle() = now;
         let mut report = CycleReport { cycle, ..CycleReport::default() };
 
         let (mut surplus, mut too_many) = (Vec::new(), Vec::new());

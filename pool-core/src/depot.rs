@@ -7,11 +7,14 @@
 
 use crate::knobs::Ratio;
 use crate::node::NodePtr;
+use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard, PoisonError, STRIPES, try_lock};
 use std::collections::VecDeque;
 
 pub(crate) struct Depot {
     stripes: [Stripe; STRIPES],
+    /// For a stripe that is lost in a fork and begins anew (see [`Mutex`]): what it held is lost with it.
+    closed: AtomicBool,
 }
 
 #[repr(align(64))]
@@ -37,7 +40,7 @@ pub(crate) enum Refused {
 impl Depot {
     pub(crate) fn new() -> Self {
         let stripe = || Stripe(Mutex::new(Content::default()));
-        Self { stripes: std::array::from_fn(|_| stripe()) }
+        Self { stripes: std::array::from_fn(|_| stripe()), closed: AtomicBool::new(false) }
     }
 
     /// Takes up to `max` of the newest objects of the first stripe that is free and not empty, the newest last;
@@ -67,7 +70,7 @@ impl Depot {
     /// Puts `nodes` spread over the stripes, even into a closed depot (the drainer takes them out again).
     pub(crate) fn put_spread(&self, nodes: &[NodePtr]) {
         for (stripe, part) in self.stripes.iter().zip(nodes.chunks(nodes.len().div_ceil(STRIPES).max(1))) {
-            let mut content = stripe.lock();
+            let mut content = self.lock(stripe);
             content.bytes += weight(part);
             content.nodes.extend(part);
         }
@@ -77,7 +80,7 @@ impl Depot {
     pub(crate) fn take_oldest(&self, mut enough: impl FnMut() -> bool, mut each: impl FnMut(NodePtr)) {
         let mut emptied = 0;
         for stripe in self.stripes.iter().cycle() {
-            let mut content = stripe.lock();
+            let mut content = self.lock(stripe);
             for _ in 0..TURN {
                 if enough() {
                     return;
@@ -105,7 +108,7 @@ impl Depot {
     /// Takes this share of the objects that nobody needed since the last call, coldest first.
     pub(crate) fn take_surplus(&self, share: Ratio, into: &mut Vec<NodePtr>) {
         for stripe in &self.stripes {
-            let mut content = stripe.lock();
+            let mut content = self.lock(stripe);
             let before = into.len();
             let surplus = share.of(content.low);
             into.extend(content.nodes.drain(..surplus));
@@ -116,8 +119,9 @@ impl Depot {
 
     /// Refuses everything from now on; takes what there is.
     pub(crate) fn close(&self, into: &mut Vec<NodePtr>) {
+        self.closed.store(true, Relaxed); // read under a stripe's lock, and each is locked below
         for stripe in &self.stripes {
-            let mut content = stripe.lock();
+            let mut content = self.lock(stripe);
             content.closed = true;
             content.bytes = 0;
             content.low = 0;
@@ -128,14 +132,19 @@ impl Depot {
     /// Objects and bytes; the stripes one after the other.
     pub(crate) fn level(&self) -> (u64, u64) {
         self.stripes.iter().fold((0, 0), |(objects, bytes), stripe| {
-            let content = stripe.lock();
+            let content = self.lock(stripe);
             (objects + content.nodes.len() as u64, bytes + content.bytes)
         })
     }
 
+    fn lock<'a>(&self, stripe: &'a Stripe) -> MutexGuard<'a, Content> {
+        let anew = || Content { closed: self.closed.load(Relaxed), ..Content::default() };
+        stripe.0.lock_or(anew).unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs `f` while nothing can enter or leave, with all objects.
     pub(crate) fn while_locked<O>(&self, f: impl FnOnce(&mut dyn Iterator<Item = NodePtr>) -> O) -> O {
-        let all: Vec<_> = self.stripes.iter().map(Stripe::lock).collect();
+        let all: Vec<_> = self.stripes.iter().map(|stripe| self.lock(stripe)).collect();
         f(&mut all.iter().flat_map(|content| content.nodes.iter().copied()))
     }
 }
@@ -173,9 +182,3 @@ const SPARE_PLACES: usize = 256;
 
 /// Objects taken from one stripe before the next has its turn.
 const TURN: usize = 8;
-
-impl Stripe {
-    fn lock(&self) -> MutexGuard<'_, Content> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}

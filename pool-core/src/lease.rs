@@ -57,13 +57,7 @@ const TRIES_PER_SWEEP: u32 = 1024;
 
 impl Leases {
     pub(crate) fn new() -> Self {
-        let table = Table {
-            records: Vec::new(),
-            sweep_at: SWEEP_AT_MIN,
-            tries_when_full: 0,
-            returned_after_all: HashMap::new(),
-        };
-        Self { table: Mutex::new(table), missed: AtomicU64::new(0) }
+        Self { table: Mutex::new(Table::default()), missed: AtomicU64::new(0) }
     }
 
     /// Puts a lease that begins now on record.
@@ -124,6 +118,17 @@ impl Leases {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let open = table.records.iter().filter(|r| !r.returned.load(Relaxed)).count() as u64;
         (open, self.missed.load(Relaxed))
+    }
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            sweep_at: SWEEP_AT_MIN,
+            tries_when_full: 0,
+            returned_after_all: HashMap::new(),
+        }
     }
 }
 

@@ -149,6 +149,7 @@ impl Registry {
                 }
             }
         }
+        crate::thread_id::mend();
         self.forget_finished();
         let passing = self.0.passing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut marked = Marked(self.pools().into_iter().filter(|pool| takes_part(pool.as_ref())).collect());

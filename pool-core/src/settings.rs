@@ -19,7 +19,8 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 struct State {
     set: KnobSet,
-    in_force: Values,
+    /// `None` if it is not known: the next change puts everything in force.
+    in_force: Option<Values>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,13 +50,22 @@ impl Settings {
     pub(crate) fn new(mut set: KnobSet) -> Self {
         let in_force = Values::of(&set.read(clock::now()));
         let priority = AtomicU32::new(word(in_force.priority));
-        Self { state: Mutex::new(State { set, in_force }), priority }
+        Self { state: Mutex::new(State { set, in_force: Some(in_force) }), priority }
     }
 
     /// The weight; `None` if the pool is pinned.
     pub(crate) fn weight(&self) -> Option<u32> {
         let word = self.priority.load(Relaxed);
         (word & PINNED == 0).then_some(word)
+    }
+}
+
+#[cfg(all(test, not(ebbpool_loom)))]
+impl Settings {
+    /// Keeps everybody from the knobs.
+    pub(crate) fn while_locked(&self, f: impl FnOnce()) {
+        let _state = self.state.try_lock().unwrap();
+        f();
     }
 }
 
@@ -79,28 +89,38 @@ impl Shared {
 
     fn change<O>(&self, f: impl FnOnce(&mut KnobSet, Instant) -> O) -> (O, Knobs) {
         let now = clock::now();
-        let mut state = self.settings.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.settings.state.lock_or(|| self.lost()).unwrap_or_else(PoisonError::into_inner);
         let output = f(&mut state.set, now);
         let knobs = state.set.read(now);
         let (before, after) = (state.in_force, Values::of(&knobs));
-        if before != after {
-            state.in_force = after;
+        if before != Some(after) {
+            state.in_force = Some(after);
             self.put_in_force(before, after);
         }
         (output, knobs)
     }
 
+    /// What the knobs are after a fork in which they were lost: the capacity in force, which the credit knows, and the
+    /// defaults of everything else.
+    fn lost(&self) -> State {
+        let (objects, bytes) = self.account.credit.capacity();
+        let objects = u32::try_from(objects).unwrap_or(Capacity::OBJECTS_LIMIT);
+        let capacity = Capacity::new(objects, bytes).unwrap_or(Capacity::ZERO);
+        State { set: KnobSet::new(capacity), in_force: None }
+    }
+
     /// Under the lock of the knobs, so that changes come into force in their order.
-    fn put_in_force(&self, before: Values, after: Values) {
+    fn put_in_force(&self, before: Option<Values>, after: Values) {
         let mut bits = 0;
-        if before.capacity != after.capacity {
+        if before.is_none_or(|before| before.capacity != after.capacity) {
             let (objects, bytes) = (after.capacity.objects_max(), after.capacity.bytes_max());
+            let (objects_before, bytes_before) = self.account.credit.capacity();
             self.account.credit.resize(i64::from(objects), signed(bytes));
-            if objects < before.capacity.objects_max() || bytes < before.capacity.bytes_max() {
+            if u64::from(objects) < objects_before || bytes < bytes_before {
                 bits |= attention::RECREDIT;
             }
         }
-        if (before.sampling, before.reuse) != (after.sampling, after.reuse) {
+        if before.is_none_or(|before| (before.sampling, before.reuse) != (after.sampling, after.reuse)) {
             bits |= attention::REDRAW;
         }
         self.settings.priority.store(word(after.priority), Relaxed);

@@ -11,7 +11,7 @@ use crate::sync::atomic::{
     AtomicPtr, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::sync::{Mutex, PoisonError, try_lock};
+use crate::sync::{Mutex, MutexGuard, PoisonError, try_lock};
 use std::ptr;
 
 pub(crate) struct Table {
@@ -22,7 +22,7 @@ pub(crate) struct Table {
 
 #[derive(Default)]
 struct Owned {
-    /// The last one is in use.
+    /// To be freed.
     arrays: Vec<(*mut AtomicPtr<Slot>, usize)>,
     slots: Vec<*mut Slot>,
 }
@@ -82,14 +82,9 @@ impl Table {
 
     fn grow(&self, owned: &mut Owned, at_least: usize) {
         let len = at_least.next_power_of_two().max(LEN_MIN);
-        let array: Box<[AtomicPtr<Slot>]> = (0..len)
-            .map(|i| {
-                let old = owned.arrays.last().filter(|(_, len)| i < *len);
-                // SAFETY: T1, T2.
-                let slot = old.map_or(ptr::null_mut(), |(first, _)| unsafe { (*first.add(i)).load(Relaxed) });
-                AtomicPtr::new(slot)
-            })
-            .collect();
+        let mut slots = self.published();
+        slots.resize(len, ptr::null_mut());
+        let array: Box<[AtomicPtr<Slot>]> = slots.into_iter().map(AtomicPtr::new).collect();
         let first = Box::into_raw(array).cast::<AtomicPtr<Slot>>();
         owned.arrays.push((first, len));
         self.first.store(first, Release);
@@ -109,10 +104,28 @@ impl Table {
         }
     }
 
+    /// The entries of the array in use. The lock is held.
+    fn published(&self) -> Vec<*mut Slot> {
+        let len = self.len.load(Acquire);
+        let first = self.first.load(Acquire);
+        // SAFETY: T1, T2.
+        (0..len).map(|i| unsafe { (*first.add(i)).load(Acquire) }).collect()
+    }
+
+    /// What there is, locked. If the lock is lost in a fork: the slots that can be found, which is what is to be freed
+    /// then; the arrays are left.
+    fn owned(&self) -> MutexGuard<'_, Owned> {
+        let anew = || Owned {
+            arrays: Vec::new(),
+            slots: self.published().into_iter().filter(|slot| !slot.is_null()).collect(),
+        };
+        self.owned.lock_or(anew).unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All slots there are, under the lock that new ones are made under: what `f` does to them and what it
     /// reads before is in force for later ones too.
     pub(crate) fn with_slots<O>(&self, f: impl FnOnce(&mut dyn ExactSizeIterator<Item = &Slot>) -> O) -> O {
-        let owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        let owned = self.owned();
         // SAFETY: T2.
         f(&mut owned.slots.iter().map(|slot| unsafe { &**slot }))
     }
@@ -123,7 +136,7 @@ const LEN_MIN: usize = if cfg!(ebbpool_loom) { 2 } else { 8 };
 
 impl Drop for Table {
     fn drop(&mut self) {
-        let owned = std::mem::take(&mut *self.owned.lock().unwrap_or_else(PoisonError::into_inner));
+        let owned = std::mem::take(&mut *self.owned());
         for slot in owned.slots {
             // SAFETY: T2: from `Box::into_raw`, freed once.
             drop(unsafe { Box::from_raw(slot) });

@@ -4,8 +4,9 @@
 //! thread-local destructor. A guard that is dropped after that destructor (in another thread-local's, or at
 //! process exit) gets no id any more: its pool serves it through the depot.
 
-use crate::sync::{Mutex, PoisonError, try_lock};
+use crate::sync::{Mutex, PoisonError, notice_fork, try_lock};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Ids at once. A thread beyond them has none and uses the depot.
 pub(crate) const IDS_MAX: u32 = 1 << 14;
@@ -35,6 +36,7 @@ pub(crate) fn assign() -> Option<u32> {
         EXITED => return None,
         id => return Some(id),
     }
+    notice_fork(); // before this thread takes any lock: who finds it held then knows that the holder lives
     let list = ids();
     let id = try_lock(&list)?.take()?;
     // From here on the destructor gives the id back; if it has run already, this does.
@@ -70,6 +72,12 @@ struct Ids {
 }
 
 impl Ids {
+    /// What a process goes on with that lost the list in a fork: ids that nobody has had. Those of threads that did not
+    /// come along stay with them.
+    fn anew() -> Self {
+        Self { free: std::collections::BinaryHeap::new(), next: TAKEN_MAX.load(Relaxed) }
+    }
+
     fn take(&mut self) -> Option<u32> {
         if let Some(std::cmp::Reverse(id)) = self.free.pop() {
             return Some(id);
@@ -77,21 +85,33 @@ impl Ids {
         let id = self.next;
         (id < IDS_MAX).then(|| {
             self.next += 1;
+            TAKEN_MAX.fetch_max(self.next, Relaxed);
             id
         })
     }
 }
 
+/// How many ids were ever in use at once, at most. Outside the list's lock, for [`Ids::anew`]. All orderings are
+/// relaxed: it is a number, and stands for nothing else.
+static TAKEN_MAX: AtomicU32 = AtomicU32::new(0);
+
+/// Waits for the list of ids. If it is lost in a fork, threads get ids again.
+#[cfg(not(ebbpool_loom))]
+pub(crate) fn mend() {
+    drop(ids().lock_or(Ids::anew));
+}
+
 /// An id that is given back when this is dropped. The list's lock carries everything that the old owner did
 /// to its slots over to the id's next owner.
-struct Taken {
+pub(crate) struct Taken {
     id: u32,
     list: IdList,
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner).free.push(std::cmp::Reverse(self.id));
+        let mut list = self.list.lock_or(Ids::anew).unwrap_or_else(PoisonError::into_inner);
+        list.free.push(std::cmp::Reverse(self.id));
     }
 }
 
@@ -152,8 +172,28 @@ loom::thread_local! {
 }
 
 #[cfg(all(test, not(ebbpool_loom)))]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// All ids that are left, each given back when it is dropped.
+    pub(crate) fn take_all() -> Vec<Taken> {
+        let list = ids();
+        let mut list = list.lock_or(Ids::anew).unwrap();
+        std::iter::from_fn(|| list.take()).map(|id| Taken { id, list: ids() }).collect()
+    }
+
+    /// Keeps everybody from the list.
+    pub(crate) fn hold(f: impl FnOnce()) {
+        let list = ids();
+        let _guard = list.lock_or(Ids::anew);
+        f();
+    }
+
+    impl Taken {
+        pub(crate) fn id(&self) -> u32 {
+            self.id
+        }
+    }
 
     #[test]
     fn ids_are_dense_and_end() {

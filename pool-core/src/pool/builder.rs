@@ -167,6 +167,7 @@ impl<R> PoolBuilder<R> {
         R: Recycler<T>,
     {
         crate::fence::strategy(); // chosen now: it may have something to say, and a get must not wait for stderr
+        crate::sync::notice_fork(); // the line of processes begins here
         crate::close::sweep_unfinished();
         let shared = Shared::new(
             &self.name,

@@ -32,6 +32,10 @@ pub(crate) const STRIPES: usize = 4;
 #[cfg(ebbpool_loom)]
 pub(crate) const STRIPES: usize = 1;
 
+#[cfg(not(ebbpool_loom))]
+mod line;
+#[cfg(not(ebbpool_loom))]
+mod lock;
 #[cfg(all(any(test, ebbpool_fuzz), not(ebbpool_loom)))]
 pub(crate) mod pretence;
 #[cfg(ebbpool_tsan)]
@@ -39,12 +43,10 @@ mod spin;
 
 #[cfg(not(ebbpool_loom))]
 mod native {
-    #[cfg(ebbpool_tsan)]
-    pub(crate) use super::spin::{Mutex, MutexGuard};
+    pub(crate) use super::line::notice as notice_fork;
+    pub(crate) use super::lock::{Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
     pub(crate) use std::sync::atomic;
-    #[cfg(not(ebbpool_tsan))]
-    pub(crate) use std::sync::{Mutex, MutexGuard};
 
     /// A cell in loom's shape, so that loom sees each access.
     #[derive(Debug)]
@@ -157,9 +159,31 @@ mod native {
 #[cfg(ebbpool_loom)]
 mod under_loom {
     pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic;
-    pub(crate) use loom::sync::{Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
+    use std::sync::{LockResult, TryLockResult};
+
+    /// No model forks: nothing is ever lost.
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+        pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+            self.0.lock()
+        }
+        pub(crate) fn lock_or(&self, _: impl FnOnce() -> T) -> LockResult<MutexGuard<'_, T>> {
+            self.0.lock()
+        }
+        pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+            self.0.try_lock()
+        }
+    }
+
+    pub(crate) fn notice_fork() {}
 
     pub(crate) mod clock {
         pub(crate) use std::time::Instant;

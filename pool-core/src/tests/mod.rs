@@ -2,11 +2,21 @@
 
 mod cycles;
 mod drain;
+#[cfg(target_os = "linux")]
+mod fork;
 mod grant;
+#[cfg(target_os = "linux")]
+mod ids;
 mod knobs;
 mod ledger;
 mod lifetime;
 mod litmus;
+#[cfg(target_os = "linux")]
+mod signal;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "it is shared with the tests outside the crate")]
+#[path = "../../tests/hostile/sys.rs"]
+mod sys;
 mod trials;
 
 use crate::{Capacity, Job, Pool, PoolStats, Registry};
