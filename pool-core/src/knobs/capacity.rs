@@ -54,6 +54,14 @@ impl Capacity {
     ///
     /// # Errors
     /// [`KnobError`] if the floor is above `objects_max`.
+    ///
+    /// ```
+    /// use pool_core::Capacity;
+    /// let reserve = Capacity::new(64, 16 << 20)?.with_floor(8)?;
+    /// assert_eq!(reserve.objects_floor(), 8);
+    /// assert!(reserve.with_floor(65).is_err());
+    /// # Ok::<(), pool_core::KnobError>(())
+    /// ```
     pub const fn with_floor(self, objects_floor: u32) -> Result<Self, KnobError> {
         if objects_floor > self.objects_max {
             let (value, max) = (objects_floor as u64, self.objects_max as u64);

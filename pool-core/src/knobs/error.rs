@@ -4,6 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 /// A knob value that is out of its range: names the knob, the value and what is allowed.
+///
+/// ```
+/// use pool_core::Priority;
+/// let error = Priority::new(0).unwrap_err();
+/// assert_eq!(error.path(), "priority.weight");
+/// assert_eq!(error.to_string(), "priority.weight: 0 is out of range, allowed are 1 to 10000");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct KnobError {
     path: &'static str,

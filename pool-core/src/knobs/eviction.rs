@@ -43,6 +43,15 @@ impl Eviction {
     ///
     /// # Errors
     /// [`KnobError`] outside [`CYCLE`](Self::CYCLE).
+    ///
+    /// ```
+    /// # use pool_core::Eviction;
+    /// # use std::time::Duration;
+    /// let wanted = Duration::from_secs(1);
+    /// assert_eq!(Eviction::DEFAULT.with_cycle(wanted)?.cycle(), wanted);
+    /// assert!(Eviction::DEFAULT.with_cycle(Duration::from_millis(9)).is_err());
+    /// # Ok::<(), pool_core::KnobError>(())
+    /// ```
     pub fn with_cycle(self, cycle: Duration) -> Result<Self, KnobError> {
         Ok(Self { cycle: within("eviction.cycle", cycle, Self::CYCLE)?, ..self })
     }
@@ -51,6 +60,13 @@ impl Eviction {
     ///
     /// # Errors
     /// [`KnobError`] outside [`MAX_AGE_CYCLES`](Self::MAX_AGE_CYCLES).
+    ///
+    /// ```
+    /// # use pool_core::Eviction;
+    /// assert_eq!(Eviction::DEFAULT.with_max_age_cycles(6)?.max_age_cycles(), 6);
+    /// assert!(Eviction::DEFAULT.with_max_age_cycles(1).is_err());
+    /// # Ok::<(), pool_core::KnobError>(())
+    /// ```
     pub fn with_max_age_cycles(self, max_age_cycles: u32) -> Result<Self, KnobError> {
         let (min, max) = Self::MAX_AGE_CYCLES;
         if !(min..=max).contains(&max_age_cycles) {
@@ -65,6 +81,15 @@ impl Eviction {
     ///
     /// # Errors
     /// [`KnobError`] outside [`IDLE_TTL`](Self::IDLE_TTL).
+    ///
+    /// ```
+    /// # use pool_core::Eviction;
+    /// # use std::time::Duration;
+    /// let wanted = Some(Duration::from_secs(60));
+    /// assert_eq!(Eviction::DEFAULT.with_idle_ttl(wanted)?.idle_ttl(), wanted);
+    /// assert!(Eviction::DEFAULT.with_idle_ttl(Some(Duration::ZERO)).is_err());
+    /// # Ok::<(), pool_core::KnobError>(())
+    /// ```
     pub fn with_idle_ttl(self, idle_ttl: Option<Duration>) -> Result<Self, KnobError> {
         let idle_ttl = idle_ttl.map(|ttl| within("eviction.idle_ttl", ttl, Self::IDLE_TTL)).transpose()?;
         Ok(Self { idle_ttl, ..self })
@@ -74,6 +99,15 @@ impl Eviction {
     ///
     /// # Errors
     /// [`KnobError`] outside [`SLICE`](Self::SLICE).
+    ///
+    /// ```
+    /// # use pool_core::Eviction;
+    /// # use std::time::Duration;
+    /// let wanted = Duration::from_micros(200);
+    /// assert_eq!(Eviction::DEFAULT.with_slice(wanted)?.slice(), wanted);
+    /// assert!(Eviction::DEFAULT.with_slice(Duration::from_secs(2)).is_err());
+    /// # Ok::<(), pool_core::KnobError>(())
+    /// ```
     pub fn with_slice(self, slice: Duration) -> Result<Self, KnobError> {
         Ok(Self { slice: within("eviction.slice", slice, Self::SLICE)?, ..self })
     }

@@ -5,6 +5,12 @@ use crate::sync::clock::Instant;
 use std::time::Duration;
 
 /// Who set a knob. A later one overrides an earlier one.
+///
+/// ```
+/// use pool_core::Author;
+/// assert!(Author::Policy < Author::Operator && Author::Operator < Author::Person);
+/// assert_eq!(Author::Person.as_str(), "person");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Author {
     /// A control policy.
@@ -30,10 +36,16 @@ impl Author {
 /// Who makes a change, why, and for how long.
 ///
 /// ```
-/// use pool_core::Change;
+/// use pool_core::{Author, Capacity, Change, KnobKind, Pool};
 /// use std::time::Duration;
-/// let change = Change::person("incident 12: keep nothing", Duration::from_secs(600))?;
-/// # let _ = change;
+/// let pool = Pool::new("lines", String::new).managed();
+/// let hour = Duration::from_secs(3600);
+/// pool.set_capacity(Capacity::UNBOUNDED, Change::policy("memory is plenty"));
+/// pool.set_capacity(Capacity::new(64, 1 << 20)?, Change::operator("load test").lasting(hour)?);
+/// pool.set_capacity(Capacity::ZERO, Change::person("incident 12", hour)?);
+/// assert_eq!(pool.capacity().reason, "incident 12");
+/// pool.withdraw(KnobKind::Capacity, Author::Person);
+/// assert_eq!(pool.capacity().reason, "load test"); // and not the policy's
 /// assert!(Change::person("for ever", Duration::MAX).is_err());
 /// # Ok::<(), pool_core::KnobError>(())
 /// ```
@@ -82,6 +94,8 @@ impl Change {
 }
 
 /// A knob with the value that it is to have.
+///
+/// See the example of [`PoolBuilder::knob`](crate::PoolBuilder::knob).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Setting {
     /// How much may be held idle.
@@ -97,6 +111,8 @@ pub enum Setting {
 }
 
 /// A knob by name.
+///
+/// See the example of [`KnobSet::withdraw`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnobKind {
     /// [`Setting::Capacity`]
@@ -112,6 +128,8 @@ pub enum KnobKind {
 }
 
 /// What became of a change.
+///
+/// See the example of [`KnobSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// The generation that the change got.
@@ -121,6 +139,17 @@ pub struct Applied {
 }
 
 /// A knob's value together with the change that put it there.
+///
+/// ```
+/// use pool_core::{Change, Eviction, Pool, Priority, Setting};
+/// let pool = Pool::new("lines", String::new).managed();
+/// let before = pool.knobs();
+/// assert!(!before.priority.is_override()); // as built
+/// pool.set(Setting::Priority(Priority::DEFAULT.pinned()), Change::operator("pools.toml"));
+/// let after = pool.knobs();
+/// assert!(after.generation > before.generation && after.priority.is_override());
+/// assert_eq!((after.priority.value.is_pinned(), after.eviction.value), (true, Eviction::DEFAULT));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Knob<T> {
     /// The value in force.
@@ -144,6 +173,8 @@ impl<T> Knob<T> {
 }
 
 /// All knobs of one moment.
+///
+/// See the example of [`Knob`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Knobs {
     /// Changes so far, of all knobs: two readings with the same generation are the same.
@@ -214,6 +245,15 @@ impl KnobSet {
     }
 
     /// Puts `setting` on its author's layer.
+    ///
+    /// ```
+    /// # use pool_core::{Capacity, Change, KnobSet, Priority, Setting};
+    /// # use std::time::Instant;
+    /// let mut knobs = KnobSet::new(Capacity::UNBOUNDED)
+    ///     .built_with(Setting::Priority(Priority::DEFAULT.pinned()));
+    /// let by_policy = knobs.set(Setting::Capacity(Capacity::ZERO), Change::policy("tide"), Instant::now());
+    /// assert!(!by_policy.in_force); // it is pinned
+    /// ```
     pub fn set(&mut self, setting: Setting, change: Change, now: Instant) -> Applied {
         self.generation += 1;
         let (generation, author) = (self.generation, change.author);
@@ -229,6 +269,16 @@ impl KnobSet {
     }
 
     /// Takes an author's layer off; whether there was one.
+    ///
+    /// ```
+    /// # use pool_core::{Author, Capacity, Change, KnobKind, KnobSet, Setting};
+    /// # use std::time::Instant;
+    /// let (mut knobs, now) = (KnobSet::new(Capacity::UNBOUNDED), Instant::now());
+    /// knobs.set(Setting::Capacity(Capacity::ZERO), Change::policy("tide"), now);
+    /// assert!(knobs.withdraw(KnobKind::Capacity, Author::Policy));
+    /// assert_eq!(knobs.read(now).capacity.value, Capacity::UNBOUNDED);
+    /// assert!(!knobs.withdraw(KnobKind::Capacity, Author::Policy));
+    /// ```
     pub fn withdraw(&mut self, knob: KnobKind, author: Author) -> bool {
         let there = match knob {
             KnobKind::Capacity => self.capacity.clear(author),

@@ -4,6 +4,15 @@ use super::{KnobError, Ratio};
 
 /// The share of gets that may reuse. The others are served fresh, and their objects are dropped on return: a pool
 /// can be taken out of its traffic little by little, or be compared with none. 1 unless said otherwise.
+///
+/// ```
+/// use pool_core::{Pool, Reuse, Setting};
+/// let pool = Pool::builder("lines").knob(Setting::Reuse(Reuse::OFF)).build_with(String::new)?;
+/// drop(pool.get());
+/// drop(pool.get());
+/// assert_eq!((pool.stats().gets.bypassed, pool.stats().idle_objects), (2, 0));
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Reuse(pub Ratio);
 

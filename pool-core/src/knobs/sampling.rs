@@ -4,6 +4,15 @@ use super::{KnobError, Ratio};
 use std::num::NonZeroU32;
 
 /// How many leases leave a record of where and when they began.
+///
+/// ```
+/// use pool_core::{LeaseLevel, Pool};
+/// let pool = Pool::builder("lines").lease_level(LeaseLevel::All).build_with(String::new)?;
+/// let line = pool.get();
+/// assert_eq!(pool.stats().leases_recorded, 1);
+/// # drop(line);
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseLevel {
     /// None. Leaks show only as a growing number of lent objects.
@@ -42,6 +51,12 @@ impl Sampling {
     pub const TIMING_ONE_IN_MAX: u32 = 1 << 24;
 
     /// The same with another share of leases on record.
+    ///
+    /// ```
+    /// # use pool_core::{LeaseLevel, Sampling};
+    /// assert_eq!(Sampling::DEFAULT.leases(), LeaseLevel::DEFAULT);
+    /// assert_eq!(Sampling::DEFAULT.with_leases(LeaseLevel::Off).leases(), LeaseLevel::Off);
+    /// ```
     #[must_use]
     pub const fn with_leases(self, leases: LeaseLevel) -> Self {
         Self { leases, ..self }
@@ -51,6 +66,13 @@ impl Sampling {
     ///
     /// # Errors
     /// [`KnobError`] above [`TIMING_ONE_IN_MAX`](Self::TIMING_ONE_IN_MAX).
+    ///
+    /// ```
+    /// # use pool_core::Sampling;
+    /// assert_eq!(Sampling::DEFAULT.with_timing_one_in(64)?.timing_one_in(), 64);
+    /// assert!(Sampling::DEFAULT.with_timing_one_in(Sampling::TIMING_ONE_IN_MAX + 1).is_err());
+    /// # Ok::<(), pool_core::KnobError>(())
+    /// ```
     pub const fn with_timing_one_in(self, n: u32) -> Result<Self, KnobError> {
         if n > Self::TIMING_ONE_IN_MAX {
             let max = Self::TIMING_ONE_IN_MAX as u64;
@@ -60,6 +82,13 @@ impl Sampling {
     }
 
     /// The same with another share of a cycle's surplus that goes to the victim.
+    ///
+    /// ```
+    /// # use pool_core::{Ratio, Sampling};
+    /// let half = Ratio::new(0.5)?;
+    /// assert_eq!(Sampling::DEFAULT.with_evict_ratio(half).evict_ratio(), half);
+    /// # Ok::<(), pool_core::KnobError>(())
+    /// ```
     #[must_use]
     pub const fn with_evict_ratio(self, evict_ratio: Ratio) -> Self {
         Self { evict_ratio, ..self }
