@@ -4,6 +4,15 @@ use crate::shared::Shared;
 use crate::sync::atomic::Ordering::Relaxed;
 
 /// What one thread's slot in a pool holds; a racing read.
+///
+/// ```
+/// use pool_core::Pool;
+/// let pool = Pool::new("lines", String::new);
+/// drop(pool.get());
+/// let slots = pool.managed().slots();
+/// assert_eq!((slots.len(), slots[0].gets, slots[0].returns_kept), (1, 1, 1)); // one thread
+/// assert_eq!(slots[0].idle_objects, 1);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlotLevel {
     /// The thread id that the slot belongs to: dense, and reused after its thread has gone.
@@ -25,6 +34,13 @@ pub struct SlotLevel {
 }
 
 /// Idle objects that have not been needed for so many cycles.
+///
+/// ```
+/// use pool_core::{IdleAge, Pool};
+/// let pool = Pool::new("lines", String::new);
+/// drop(pool.get());
+/// assert_eq!(pool.managed().idle_ages(), [IdleAge { cycles: 0, objects: 1 }]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdleAge {
     /// Whole cycles without being needed; 0: not known to be surplus yet.

@@ -30,6 +30,8 @@ impl Default for Lifetimes {
 
 impl Lifetimes {
     /// Counts a lease that lasted so long.
+    ///
+    /// See the example of [`Lifetimes`].
     pub fn add(&mut self, lasted: Duration) {
         let nanos = u64::try_from(lasted.as_nanos()).unwrap_or(u64::MAX).max(1);
         let bucket = usize::try_from(nanos.ilog2()).unwrap_or(BUCKETS);
@@ -50,6 +52,16 @@ impl Lifetimes {
 
     /// The highest share of reuse that lifetimes allow if only objects that live for at least `least` can be reused
     /// (see [`reuse_limit`]); `None` without a lease. `least` counts as the bucket's lower bound that is next above.
+    ///
+    /// ```
+    /// # use pool_core::Lifetimes;
+    /// # use std::time::Duration;
+    /// let mut lifetimes = Lifetimes::default();
+    /// assert_eq!(lifetimes.reuse_limit(Duration::from_millis(1)), None);
+    /// lifetimes.add(Duration::from_micros(3));
+    /// lifetimes.add(Duration::from_millis(50));
+    /// assert_eq!(lifetimes.reuse_limit(Duration::from_millis(1)), Some(0.5));
+    /// ```
     #[must_use]
     pub fn reuse_limit(&self, least: Duration) -> Option<f64> {
         let buckets: Vec<_> = self.buckets().map(|(from, _, count)| (from, count)).collect();

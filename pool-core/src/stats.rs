@@ -11,6 +11,15 @@ use std::panic::Location;
 use std::time::Duration;
 
 /// Why an object left the pool.
+///
+/// ```
+/// use pool_core::{Capacity, DropReason, Pool};
+/// let pool = Pool::builder("lines").capacity(Capacity::ZERO).build_with(String::new)?;
+/// drop(pool.get());
+/// assert_eq!(pool.stats().returns_dropped[DropReason::Full as usize], 1);
+/// assert_eq!(DropReason::Full.as_str(), "full");
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum DropReason {
@@ -76,6 +85,14 @@ impl DropReason {
 }
 
 /// Gets by outcome, cumulative.
+///
+/// ```
+/// use pool_core::Gets;
+/// let gets = Gets { hit: 90, refill: 5, created: 5, ..Gets::default() };
+/// assert_eq!((gets.total(), gets.reused(), gets.hit_ratio()), (100, 95, Some(0.95)));
+/// assert_eq!(gets.by_outcome()[0], ("hit", 90));
+/// assert_eq!(Gets::default().hit_ratio(), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gets {
     /// Served from the thread's own magazine.
@@ -125,6 +142,17 @@ impl Gets {
 
 /// What one pool reports. Bytes are the objects' weights as [`Recycle::weight`](crate::Recycle::weight) gave
 /// them when each object was last returned or created.
+///
+/// ```
+/// use pool_core::Pool;
+/// let pool = Pool::new("http.body", Vec::<u8>::new);
+/// let lent = pool.get();
+/// drop(pool.get());
+/// let stats = pool.stats();
+/// assert_eq!((stats.created, stats.lent_objects, stats.idle_objects), (2, 1, 1));
+/// assert_eq!((stats.gets.total(), stats.returns_kept, stats.imbalance), (2, 1, 0));
+/// # drop(lent);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PoolStats {
     /// The pool's name.
@@ -208,6 +236,18 @@ impl PoolStats {
 }
 
 /// What one cycle did to one pool.
+///
+/// ```
+/// use pool_core::{Eviction, Pool, Registry};
+/// use std::time::Instant;
+/// let registry = Registry::new();
+/// let pool = Pool::builder("lines").registry(&registry).build_with(String::new)?;
+/// drop(pool.get());
+/// let reports = registry.cycle(Instant::now() + Eviction::DEFAULT.cycle());
+/// let report = &reports[0].1;
+/// assert_eq!((report.cycle, report.kept_objects, report.taken().objects), (1, 1, 0));
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CycleReport {
     /// The number of the cycle, from 1.

@@ -5,6 +5,12 @@ use crate::{LeaseLevel, Pool, Sampling, Setting};
 use std::fmt;
 
 /// Whether a pool is worth what it holds.
+///
+/// ```
+/// use pool_core::{PoolStats, Verdict};
+/// let untimed = PoolStats::default().worth();
+/// assert_eq!((untimed.verdict, untimed.verdict.as_str()), (Verdict::Unknown, "unknown"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Its leases are faster by more than [`Worth::LEAST_NS`].
@@ -31,6 +37,20 @@ impl Verdict {
 ///
 /// A lease is timed from its get to the end of its return, so create, growth, first touch and free are in it. What
 /// the fresh arm pays only for being part of a pool is measured once per process and taken off.
+///
+/// ```
+/// use pool_core::{Verdict, Worth};
+/// let worth = Worth {
+///     saved_ns_per_lease: 600.0,
+///     saved_ns_per_second: 6e5,
+///     bytes_held: 4096,
+///     samples: (512, 512),
+///     verdict: Verdict::Pays,
+///     confidence: 0.99,
+/// };
+/// let said = worth.to_string();
+/// assert!(said.starts_with("pays (confidence 0.99): 600 ns a lease, 600000 ns/s, for 4096 bytes held"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Worth {
     /// Mean time that a lease is shorter than a fresh one, ns; negative if it is longer.
@@ -121,6 +141,14 @@ pub(crate) fn overhead_ns() -> f64 {
 const CALIBRATION_GETS: usize = 4096;
 
 /// The times of timed leases, by arm of the trial.
+///
+/// ```
+/// use pool_core::{Arms, Mean, PoolStats, Verdict};
+/// let pooled = Mean { samples: 512, mean: 100.0, error: 0.5 };
+/// let alike = Arms { pooled, fresh: pooled, gets_per_second: 1000.0 };
+/// let stats = PoolStats { arms: alike, ..PoolStats::default() };
+/// assert_eq!(stats.worth().verdict, Verdict::DoesNotPay);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Arms {
     /// Served as always.
@@ -132,6 +160,8 @@ pub struct Arms {
 }
 
 /// A mean with its standard error.
+///
+/// See the example of [`Arms`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mean {
     /// Samples that it was made of, at most the latest 512.
