@@ -13,6 +13,8 @@ use std::sync::atomic::AtomicU64;
 
 /// Proof that a heavy fence was completed, and which one. [`Managed::collect`](crate::Managed::collect)
 /// accepts it only for slots that were marked before the fence began.
+///
+/// A cache behind a lock needs no proof: see the example of [`Managed`](crate::Managed).
 #[derive(Debug)]
 pub struct Fenced {
     epoch: u64,

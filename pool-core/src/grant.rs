@@ -7,7 +7,23 @@
 
 use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+/// The account of bytes that creates may still take: see [`Registry::grant`](crate::Registry::grant).
+///
 /// All orderings are relaxed: each field is an account of its own, and no other memory is published by it.
+///
+/// ```
+/// use pool_core::{Pool, Registry};
+/// let registry = Registry::new();
+/// let pool = Pool::builder("pages").registry(&registry).build_with(|| vec![0_u8; 4096])?;
+/// assert_eq!(registry.grant().left(), None);
+/// registry.grant().set(Some(10_000));
+/// let page = pool.get();
+/// let charged = pool.stats().lent_bytes; // 4096 and what the pool adds to each object
+/// assert_eq!(registry.grant().left(), Some(10_000 - charged as i64));
+/// assert_eq!(registry.grant().exceeded_total(), 0);
+/// # drop(page);
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
 #[derive(Debug)]
 pub struct Grant {
     left: AtomicI64,
@@ -31,6 +47,8 @@ impl Grant {
     }
 
     /// Replaces what is left: `None` lifts the limit.
+    ///
+    /// See the example of [`Grant`].
     pub fn set(&self, bytes: Option<u64>) {
         let left = bytes.map_or(UNLIMITED, |b| i64::try_from(b).unwrap_or(UNLIMITED).min(UNLIMITED));
         self.left.store(left, Relaxed);

@@ -12,6 +12,102 @@ use std::time::{Duration, Instant};
 /// Removal runs in passes that [`Registry::pass`](crate::Registry::pass) drives: [`mark`](Self::mark) on every
 /// pool, one heavy fence for all of them, [`collect`](Self::collect) on every pool. A cache that is guarded
 /// by a lock can leave `mark` empty.
+///
+/// ```
+/// use pool_core::{Applied, Author, Capacity, Change, Collected, DropReason, Fenced, Job, KnobKind, KnobSet};
+/// use pool_core::{Knobs, Managed, PoolStats, Registry, Setting, Suspect, Taken};
+/// use std::sync::{Arc, Mutex};
+/// use std::time::{Duration, Instant};
+///
+/// const PAGE: u64 = 4096;
+/// type Page = Box<[u8; PAGE as usize]>;
+///
+/// /// A free list of pages.
+/// struct Pages {
+///     idle: Mutex<Vec<Page>>,
+///     condemned: Mutex<Vec<Page>>,
+///     knobs: Mutex<KnobSet>,
+/// }
+///
+/// impl Pages {
+///     fn pages_max(&self) -> u64 {
+///         let capacity = self.capacity().value;
+///         u64::from(capacity.objects_max()).min(capacity.bytes_max() / PAGE)
+///     }
+///
+///     fn put(&self, page: Page) {
+///         let mut idle = self.idle.lock().unwrap();
+///         if (idle.len() as u64) < self.pages_max() {
+///             idle.push(page);
+///         }
+///     }
+/// }
+///
+/// impl Managed for Pages {
+///     fn name(&self) -> &str {
+///         "pages"
+///     }
+///     fn stats(&self) -> PoolStats {
+///         let idle = self.idle.lock().unwrap().len() as u64;
+///         let name = self.name().to_owned();
+///         PoolStats { name, idle_objects: idle, idle_bytes: idle * PAGE, ..PoolStats::default() }
+///     }
+///     fn knobs(&self) -> Knobs {
+///         self.knobs.lock().unwrap().read(Instant::now())
+///     }
+///     fn set(&self, setting: Setting, change: Change) -> Applied {
+///         self.knobs.lock().unwrap().set(setting, change, Instant::now())
+///     }
+///     fn withdraw(&self, knob: KnobKind, author: Author) -> bool {
+///         self.knobs.lock().unwrap().withdraw(knob, author)
+///     }
+///     fn suspects(&self, _: Duration) -> Vec<Suspect> {
+///         Vec::new() // it records no leases
+///     }
+///     fn trim_depot(&self, extra_bytes: u64, _: DropReason) -> Taken {
+///         let Ok(mut idle) = self.idle.try_lock() else { return Taken::default() };
+///         let keep = self.pages_max().min(idle.len() as u64).saturating_sub(extra_bytes.div_ceil(PAGE));
+///         let coldest = idle.len() - keep as usize;
+///         self.condemned.lock().unwrap().extend(idle.drain(..coldest));
+///         Taken { objects: coldest as u64, bytes: coldest as u64 * PAGE }
+///     }
+///     fn mark(&self) {} // the locks are enough
+///     fn collect(&self, _: &Fenced, job: Job) -> Collected {
+///         match job {
+///             Job::Reclaim { extra_bytes } => {
+///                 let taken = self.trim_depot(extra_bytes, DropReason::Pressure);
+///                 Collected { taken, ..Collected::default() }
+///             }
+///             Job::Snapshot => Collected { snapshot: Some(self.stats()), ..Collected::default() },
+///             Job::Cycle { .. } => Collected::default(), // never due
+///         }
+///     }
+///     fn drop_condemned(&self, budget: Duration) -> bool {
+///         let began = Instant::now();
+///         loop {
+///             let page = self.condemned.lock().unwrap().pop();
+///             if page.is_none() || began.elapsed() >= budget {
+///                 return self.condemned.lock().unwrap().is_empty();
+///             }
+///         }
+///     }
+///     fn is_finished(&self) -> bool {
+///         false
+///     }
+/// }
+///
+/// let knobs = Mutex::new(KnobSet::new(Capacity::new(64, 1 << 20)?));
+/// let pages = Arc::new(Pages { idle: Mutex::default(), condemned: Mutex::default(), knobs });
+/// let registry = Registry::new();
+/// registry.register(pages.clone())?;
+/// (0..4).for_each(|_| pages.put(Box::new([0; PAGE as usize])));
+///
+/// pages.set_capacity(Capacity::new(1, 1 << 20)?, Change::operator("pools.toml"));
+/// assert_eq!(registry.pass(Job::Reclaim { extra_bytes: 0 })[0].1.taken.objects, 3);
+/// assert!(registry.drop_condemned(Duration::from_millis(1), || false));
+/// assert_eq!(pages.stats().idle_bytes, PAGE);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Managed: Send + Sync {
     /// The name: unique in its registry, a label in metrics.
     fn name(&self) -> &str;
@@ -58,17 +154,44 @@ pub trait Managed: Send + Sync {
     }
 
     /// Changes the share of leases on record, and leaves the rest of the sampling knob as it is.
+    ///
+    /// ```
+    /// # use pool_core::{Change, LeaseLevel, Pool, Sampling};
+    /// let pool = Pool::new("lines", String::new).managed();
+    /// pool.set_lease_level(LeaseLevel::All, Change::operator("looking for a leak"));
+    /// assert_eq!(pool.lease_level(), LeaseLevel::All);
+    /// assert_eq!(pool.knobs().sampling.value, Sampling::DEFAULT.with_leases(LeaseLevel::All));
+    /// ```
     fn set_lease_level(&self, level: LeaseLevel, change: Change) -> Applied {
         self.set(Setting::Sampling(self.knobs().sampling.value.with_leases(level)), change)
     }
 
     /// The weight by which creates of other pools choose whom to take from, lowest first; `None` if the pool is
     /// pinned. Called on creating threads: it must not wait.
+    ///
+    /// ```
+    /// # use pool_core::{Change, Pool, Priority, Setting};
+    /// let pool = Pool::new("lines", String::new).managed();
+    /// pool.set(Setting::Priority(Priority::new(200)?), Change::operator("pools.toml"));
+    /// assert_eq!(pool.reclaim_weight(), Some(200));
+    /// pool.set(Setting::Priority(Priority::DEFAULT.pinned()), Change::operator("pools.toml"));
+    /// assert_eq!(pool.reclaim_weight(), None);
+    /// # Ok::<(), pool_core::KnobError>(())
+    /// ```
     fn reclaim_weight(&self) -> Option<u32> {
         Some(Priority::DEFAULT.weight())
     }
 
     /// Whether the eviction knob's cycle has passed since the last [`Job::Cycle`].
+    ///
+    /// ```
+    /// # use pool_core::{Eviction, Pool};
+    /// # use std::time::Instant;
+    /// let began = Instant::now();
+    /// let pool = Pool::new("lines", String::new).managed();
+    /// assert!(!pool.cycle_is_due(began));
+    /// assert!(pool.cycle_is_due(Instant::now() + Eviction::DEFAULT.cycle()));
+    /// ```
     fn cycle_is_due(&self, now: Instant) -> bool {
         let _ = now;
         false
@@ -80,11 +203,30 @@ pub trait Managed: Send + Sync {
     /// Takes idle objects from what threads share, coldest first: those above capacity, and besides up to
     /// `extra_bytes` more. Needs no fence and does not reach magazines. The objects are condemned: they are
     /// dropped by [`drop_condemned`](Self::drop_condemned). Never waits.
+    ///
+    /// ```
+    /// # use pool_core::{DropReason, Job, Pool, Registry};
+    /// # let registry = Registry::new();
+    /// let pool = Pool::builder("pages").registry(&registry).build_with(|| vec![0_u8; 4096])?;
+    /// drop(pool.get());
+    /// assert_eq!(pool.managed().trim_depot(1, DropReason::Pressure).objects, 0); // it is in a magazine
+    /// registry.pass(Job::Reclaim { extra_bytes: 0 }); // and now in the depot
+    /// assert_eq!(pool.managed().trim_depot(1, DropReason::Pressure).objects, 1);
+    /// # Ok::<(), pool_core::BuildError>(())
+    /// ```
     fn trim_depot(&self, extra_bytes: u64, reason: DropReason) -> Taken;
 
     /// Takes idle objects of at least `bytes`, if there are that many, on behalf of a create that found no
     /// headroom; they are condemned. Runs on creating threads: where another is at work it gives up. Unless
     /// you say otherwise it only trims what threads share.
+    ///
+    /// ```
+    /// # use pool_core::Pool;
+    /// let pool = Pool::new("pages", || vec![0_u8; 4096]);
+    /// drop((pool.get(), pool.get()));
+    /// assert_eq!(pool.managed().reclaim(4096).objects, 1);
+    /// assert_eq!(pool.stats().idle_objects, 1);
+    /// ```
     fn reclaim(&self, bytes: u64) -> Taken {
         self.trim_depot(bytes, DropReason::Pressure)
     }
@@ -101,6 +243,17 @@ pub trait Managed: Send + Sync {
 
     /// Drops condemned objects until none is left or `budget` is over (at least one object is dropped, and
     /// one object's drop is never interrupted). Returns whether none is left.
+    ///
+    /// ```
+    /// # use pool_core::Pool;
+    /// # use std::time::Duration;
+    /// let pool = Pool::new("pages", || vec![0_u8; 4096]);
+    /// drop(pool.get());
+    /// pool.managed().reclaim(4096);
+    /// assert_eq!(pool.stats().condemned_objects, 1);
+    /// assert!(pool.managed().drop_condemned(Duration::from_millis(1)));
+    /// assert_eq!(pool.stats().condemned_objects, 0);
+    /// ```
     fn drop_condemned(&self, budget: Duration) -> bool;
 
     /// Whether the last handle is gone and nothing is lent: the registry may forget the pool.
@@ -114,6 +267,16 @@ pub trait Managed: Send + Sync {
 }
 
 /// What a pass does with the slots it reaches.
+///
+/// ```
+/// use pool_core::{Job, Pool, Registry};
+/// let registry = Registry::new();
+/// let pool = Pool::builder("pages").registry(&registry).build_with(|| vec![0_u8; 4096])?;
+/// drop(pool.get());
+/// assert_eq!(registry.pass(Job::Snapshot)[0].1.taken.objects, 0); // moves nothing
+/// assert_eq!(registry.pass(Job::Reclaim { extra_bytes: 1 })[0].1.taken.objects, 1);
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
     /// Moves what is idle in magazines to the depot, takes back unused credit, and condemns what is above
@@ -133,6 +296,13 @@ pub enum Job {
 }
 
 /// Objects that were condemned.
+///
+/// ```
+/// use pool_core::Taken;
+/// let mut taken = Taken { objects: 1, bytes: 4096 };
+/// taken += Taken { objects: 2, bytes: 100 };
+/// assert_eq!(taken, Taken { objects: 3, bytes: 4196 });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// How many.
@@ -149,6 +319,17 @@ impl std::ops::AddAssign for Taken {
 }
 
 /// What [`Managed::collect`] did.
+///
+/// ```
+/// use pool_core::{Job, Pool, Registry};
+/// let registry = Registry::new();
+/// let pool = Pool::builder("lines").registry(&registry).build_with(String::new)?;
+/// drop(pool.get());
+/// let (_, collected) = registry.pass(Job::Snapshot).remove(0);
+/// let stats = collected.snapshot.unwrap();
+/// assert_eq!((stats.consistent, stats.idle_objects, stats.imbalance), (true, 1, 0));
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Collected {
     /// What was condemned.

@@ -63,6 +63,14 @@ impl Registry {
     ///
     /// # Errors
     /// [`NameTaken`] if an unfinished pool of that name is registered.
+    ///
+    /// ```
+    /// # use pool_core::{NameTaken, Pool, Registry};
+    /// let registry = Registry::new();
+    /// let pool = Pool::new("lines", String::new);
+    /// assert_eq!(registry.register(pool.managed()), Ok(()));
+    /// assert_eq!(registry.register(pool.managed()), Err(NameTaken("lines".into())));
+    /// ```
     pub fn register(&self, pool: Arc<dyn Managed>) -> Result<(), NameTaken> {
         let name: Box<str> = pool.name().into();
         // The name may be that of a pool that has ended and was not forgotten yet.
@@ -86,6 +94,8 @@ impl Registry {
     }
 
     /// The account that creates are charged against.
+    ///
+    /// See the example of [`Grant`].
     #[must_use]
     pub fn grant(&self) -> &Grant {
         &self.0.grant
@@ -93,6 +103,21 @@ impl Registry {
 
     /// Calls `alarm` whenever a create finds the grant used up. It runs on the creating thread and must not
     /// wait: wake your controller and return.
+    ///
+    /// ```
+    /// # use pool_core::{Pool, Registry};
+    /// # use std::sync::{Arc, atomic::{AtomicU32, Ordering::Relaxed}};
+    /// let (registry, alarms) = (Registry::new(), Arc::new(AtomicU32::new(0)));
+    /// let counted = Arc::clone(&alarms);
+    /// registry.on_grant_used_up(move || _ = counted.fetch_add(1, Relaxed));
+    /// let pool = Pool::builder("pages").registry(&registry).build_with(|| vec![0_u8; 4096])?;
+    /// let first = pool.get(); // from now on it is known what one weighs
+    /// registry.grant().set(Some(1000));
+    /// let second = pool.get();
+    /// assert_eq!(alarms.load(Relaxed), 1);
+    /// # drop((first, second));
+    /// # Ok::<(), pool_core::BuildError>(())
+    /// ```
     pub fn on_grant_used_up(&self, alarm: impl Fn() + Send + Sync + 'static) {
         let mut current = self.0.alarm.lock().unwrap_or_else(PoisonError::into_inner);
         let before = current.replace(Arc::new(alarm));
@@ -104,6 +129,16 @@ impl Registry {
     ///
     /// The result has one entry a pool, in the order of [`pools`](Self::pools) at the start of the pass.
     /// Waits only for another pass. Costs one fence (12–20 µs with busy threads) and some nanoseconds a slot.
+    ///
+    /// ```
+    /// # use pool_core::{Job, Pool, Registry};
+    /// let registry = Registry::new();
+    /// let pool = Pool::builder("pages").registry(&registry).build_with(|| vec![0_u8; 4096])?;
+    /// drop(pool.get());
+    /// let passed = registry.pass(Job::Reclaim { extra_bytes: 4096 });
+    /// assert_eq!((passed[0].1.taken.objects, pool.stats().idle_objects), (1, 0));
+    /// # Ok::<(), pool_core::BuildError>(())
+    /// ```
     #[allow(clippy::must_use_candidate)] // most call it for what it does
     pub fn pass(&self, job: Job) -> Vec<(Arc<dyn Managed>, Collected)> {
         self.pass_over(job, |_| true)
@@ -190,6 +225,19 @@ impl Registry {
 
     /// Drops condemned objects of all pools until `until_over` says so or none is left. The pools take turns, each
     /// of at most `slice` and of its own eviction knob's slice. Returns whether none is left.
+    ///
+    /// ```
+    /// # use pool_core::{Job, Pool, Registry};
+    /// # use std::time::Duration;
+    /// let registry = Registry::new();
+    /// let pool = Pool::builder("pages").registry(&registry).build_with(|| vec![0_u8; 4096])?;
+    /// drop(pool.get());
+    /// registry.pass(Job::Reclaim { extra_bytes: 4096 });
+    /// assert_eq!(pool.stats().condemned_objects, 1);
+    /// assert!(registry.drop_condemned(Duration::from_millis(1), || false));
+    /// assert_eq!(pool.stats().condemned_objects, 0);
+    /// # Ok::<(), pool_core::BuildError>(())
+    /// ```
     pub fn drop_condemned(&self, slice: Duration, mut until_over: impl FnMut() -> bool) -> bool {
         let turn = |pool: Arc<dyn Managed>| (slice.min(pool.knobs().eviction.value.slice()), pool);
         let mut rest: Vec<_> = self.pools().into_iter().map(turn).collect();
@@ -293,6 +341,8 @@ impl fmt::Debug for Registry {
 }
 
 /// A pool of that name is registered already.
+///
+/// See the example of [`Registry::register`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameTaken(pub String);
 
