@@ -12,6 +12,16 @@ use std::cell::Cell;
 
 /// Strikes that an object has collected, and the rule by which they count. A value with several growable
 /// parts asks once for each; one badly used part is enough for a strike, and a return costs one strike at most.
+///
+/// ```
+/// use pool_core::{DropReason, Pool};
+/// let pool = Pool::new("http.body", Vec::<u8>::new);
+/// pool.get().resize(2 << 20, 1); // well used
+/// for _ in 0..4 {
+///     pool.get().push(1);        // a strike each
+/// }
+/// assert_eq!(pool.stats().returns_dropped[DropReason::Oversize as usize], 1);
+/// ```
 #[derive(Debug)]
 pub struct Retention {
     before: u8,
@@ -56,7 +66,7 @@ impl Retention {
     /// Judges a value that holds `held` bytes, of which its last user used `used`.
     ///
     /// ```
-    /// # use pool_core::{Keep, Pool, Recycle, Retention};
+    /// # use pool_core::{Keep, Recycle, Retention};
     /// struct Page { bytes: Box<[u8]>, used: usize }
     /// impl Recycle for Page {
     ///     fn recycle(&mut self, retention: &Retention) -> Keep {
@@ -64,6 +74,9 @@ impl Retention {
     ///     }
     ///     fn weight(&self) -> usize { self.bytes.len() }
     /// }
+    /// let mut page = Page { bytes: vec![0; 1 << 20].into(), used: 100 };
+    /// assert_eq!(page.recycle(&Retention::default()), Keep::Yes); // one strike is not enough
+    /// assert_eq!(page.used, 0);
     /// ```
     #[inline]
     pub fn judge(&self, used: usize, held: usize) -> Keep {

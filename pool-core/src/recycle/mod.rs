@@ -27,6 +27,19 @@ pub use recycler::{ByClosure, ByTrait, Recycler};
 use crate::retention::Retention;
 
 /// Whether a returned value may be lent again.
+///
+/// ```
+/// use pool_core::{DropReason, Keep, Pool, Recycle, Retention};
+/// struct Connection { broken: bool }
+/// impl Recycle for Connection {
+///     fn recycle(&mut self, _: &Retention) -> Keep {
+///         if self.broken { Keep::Refused } else { Keep::Yes }
+///     }
+/// }
+/// let pool = Pool::new("database", || Connection { broken: false });
+/// pool.get().broken = true;
+/// assert_eq!(pool.stats().returns_dropped[DropReason::Refused as usize], 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Keep {

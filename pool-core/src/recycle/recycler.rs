@@ -5,6 +5,20 @@ use crate::retention::Retention;
 
 /// The way in which a pool recycles: by the value's own [`Recycle`](trait@Recycle) ([`ByTrait`], the default) or
 /// by closures ([`ByClosure`]) for types of other crates.
+///
+/// ```
+/// use pool_core::{Keep, Pool, Recycler};
+/// fn idle_after_one<T: Send + 'static, R: Recycler<T>>(pool: &Pool<T, R>) -> u64 {
+///     drop(pool.get());
+///     pool.stats().idle_objects
+/// }
+/// let by_trait = Pool::new("numbers", || 7_u32);
+/// let by_closure = Pool::builder("moments")
+///     .recycle_with(|_: &mut std::time::Instant, _| Keep::Refused, |_| 0)
+///     .build_with(std::time::Instant::now)?;
+/// assert_eq!((idle_after_one(&by_trait), idle_after_one(&by_closure)), (1, 0));
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
 pub trait Recycler<T>: Send + Sync + 'static {
     /// See [`Recycle::recycle`].
     fn recycle(&self, value: &mut T, retention: &Retention) -> Keep;
@@ -13,6 +27,13 @@ pub trait Recycler<T>: Send + Sync + 'static {
 }
 
 /// Recycles through [`Recycle`](trait@Recycle); costs nothing.
+///
+/// ```
+/// use pool_core::{ByTrait, Keep, Recycler, Retention};
+/// let mut line = String::from("GET /");
+/// assert_eq!(ByTrait.recycle(&mut line, &Retention::default()), Keep::Yes);
+/// assert!(line.is_empty() && ByTrait.weight(&line) >= 5);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ByTrait;
 
@@ -28,6 +49,20 @@ impl<T: Recycle> Recycler<T> for ByTrait {
 }
 
 /// Recycles through two closures; costs two indirect calls a return.
+///
+/// ```
+/// use pool_core::{ByClosure, Keep, Pool};
+/// use std::time::Instant;
+/// let restart = |began: &mut Instant, _: &_| {
+///     *began = Instant::now();
+///     Keep::Yes
+/// };
+/// let pool: Pool<Instant, ByClosure<Instant>> =
+///     Pool::builder("clocks").recycle_with(restart, |_| 0).build_with(Instant::now)?;
+/// drop(pool.get());
+/// assert_eq!(pool.stats().idle_objects, 1);
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
 pub struct ByClosure<T> {
     pub(crate) recycle: Box<RecycleFn<T>>,
     pub(crate) weight: Box<WeightFn<T>>,
