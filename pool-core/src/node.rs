@@ -95,10 +95,10 @@ pub(crate) struct Placed<'a>(Brand<'a>);
 type Brand<'a> = PhantomData<fn(&'a ()) -> &'a ()>;
 
 impl<'a, T> Place<'a, T> {
-    #[inline(always)]
-    pub(crate) fn put(self, value: T) -> Placed<'a> {
+    /// What `make` returns is moved once.
+    pub(crate) fn fill(self, make: impl FnOnce() -> T) -> Placed<'a> {
         // SAFETY: `build` made the place, for one value.
-        unsafe { self.place.write(value) };
+        unsafe { self.place.write(make()) };
         Placed(self.brand)
     }
 }

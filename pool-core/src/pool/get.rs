@@ -80,7 +80,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         if let Some(guard) = self.get_fast() {
             return guard;
         }
-        let Ok(guard) = self.get_slow::<Infallible>(Location::caller(), |place| Ok(place.put(create())));
+        let Ok(guard) = self.get_slow::<Infallible>(Location::caller(), |place| Ok(place.fill(create)));
         guard
     }
 
@@ -107,7 +107,10 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         if let Some(guard) = self.get_fast() {
             return Ok(guard);
         }
-        self.get_slow(Location::caller(), |place| Ok(place.put(create()?)))
+        self.get_slow(Location::caller(), |place| {
+            let value = create()?;
+            Ok(place.fill(|| value))
+        })
     }
 
     #[inline(always)]

@@ -48,7 +48,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         for made in 0..n {
             let room = shared.has_room(shared.expected_weight());
             let Some(charge) = room.then(|| Charge::if_left(shared)).flatten() else { return made };
-            let Ok(node) = self.create::<Infallible>(|place| Ok(place.put((self.inside().create)())));
+            let Ok(node) = self.create::<Infallible>(|place| Ok(place.fill(&self.inside().create)));
             charge.settle(node.weight());
             if let Some(node) = shared.stock(node, made) {
                 // SAFETY: N1: it came back to us; this pool made it.
