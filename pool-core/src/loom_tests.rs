@@ -5,6 +5,8 @@
 //! that the count at the end of each model reports. Load buffering and the membarrier path are beyond loom:
 //! `tests/litmus.rs` and the sanitizers see to those.
 
+mod closing;
+
 use crate::managed::{Job, Managed};
 use crate::{Capacity, Change, Keep, Pool, Recycle, Retention};
 use loom::sync::Arc;
@@ -97,7 +99,9 @@ fn check(managed: &dyn Managed) {
 /// Runs the model in a thread of its own: loom drops the main thread's locals after its statics, and our thread
 /// ids live in both.
 fn model(f: fn()) {
-    loom::model::Builder::new().check(move || thread::spawn(f).join().unwrap());
+    let mut builder = loom::model::Builder::new();
+    builder.max_branches = 10_000; // a sum over counters reads many
+    builder.check(move || thread::spawn(f).join().unwrap());
 }
 
 #[test]
