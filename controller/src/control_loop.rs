@@ -6,7 +6,7 @@ use crate::decide::Decider;
 use crate::history::History;
 use crate::mode::Mode;
 use crate::runner::{Handle, Runner};
-use crate::seen::Senses;
+use crate::seen::{Seen, Senses};
 use crate::shared::Shared;
 use crate::status::Status;
 use std::fmt;
@@ -64,8 +64,15 @@ impl Controller {
         let began = Instant::now();
         let at = now.saturating_duration_since(self.shared.started);
         let seen = self.senses.look(at, &self.shared.registry);
+        let status = self.turn(began, at, &seen);
+        seen.tell_suspects(); // last: whoever listens keeps nothing waiting but the next turn
+        status
+    }
+
+    /// Decides, acts and publishes.
+    fn turn(&mut self, began: Instant, at: Duration, seen: &Seen) -> Arc<Status> {
         if self.mode == Mode::Off {
-            let status = self.history.record(at, &seen, None, &self.act.done(), &self.shared.registry);
+            let status = self.history.record(at, seen, None, &self.act.done(), &self.shared.registry);
             return self.shared.publish(status);
         }
         let done_before = self.act.done();
@@ -73,7 +80,7 @@ impl Controller {
         let plan = self.decider.decide(at, &inputs);
         self.shared.valve.set(inputs.limit_bytes, inputs.usage_bytes, seen.lent_bytes());
         let done = self.act.carry_out(at, &seen.managed, &plan, inputs.limit_bytes);
-        let mut status = self.history.record(at, &seen, Some(plan), &done, &self.shared.registry);
+        let mut status = self.history.record(at, seen, Some(plan), &done, &self.shared.registry);
         status.tick_time = began.elapsed();
         self.shared.lease.renew(at, inputs.limit_bytes);
         self.shared.publish(status)

@@ -3,7 +3,7 @@ use crate::decide::{Inputs, LeaseWish, Plan, Policy, PoolPlan, Reason, State};
 use crate::fake::FakePool;
 use crate::sense::scratch::new_dir;
 use crate::sense::{LimitSource, MemorySensor};
-use pool_core::{Change, LeaseLevel, Managed, Registry, Suspect};
+use pool_core::{Change, LeaseLevel, Managed, OpenLease, Registry, Suspect};
 use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -162,7 +162,8 @@ fn a_kill_that_the_kernel_counts_is_critical_and_counted() {
 fn suspects_are_looked_up_once_a_second_and_reach_the_decision() {
     let mut rig = Rig::new(Mode::Observe, None);
     let site = Location::caller();
-    let suspect = Suspect { site, count: 2, oldest: Duration::from_secs(9), returned_after_all: 0 };
+    let lease = |id| OpenLease { id, site, age: Duration::from_secs(9), thread: None, span: None };
+    let suspect = Suspect::by_site([lease(1), lease(2)]).remove(0);
     let sites = |rig: &mut Rig| {
         rig.ticks += 1;
         let seen = rig.controller.senses.look(TICK * rig.ticks, &rig.registry);

@@ -6,6 +6,7 @@ use crate::heap::Heap;
 use crate::sense::{LimitSource, MemorySample, MemorySensor};
 use pool_core::{Managed, PoolStats, Registry};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub(crate) struct Seen {
     /// The pools that follow, as they can be acted upon.
     pub(crate) managed: Vec<Arc<dyn Managed>>,
     pub(crate) pools: Vec<SeenPool>,
+    suspects_looked_up: bool,
 }
 
 /// One pool at that moment.
@@ -63,18 +65,20 @@ impl Senses {
         let memory = self.memory.sample();
         let figures: Vec<_> = managed.iter().map(|pool| (pool.stats(), pool.knobs())).collect();
         let grant_left_bytes = registry.grant().left();
-        self.look_for_suspects(at, &managed);
+        let suspects_looked_up = self.look_for_suspects(at, &managed);
         let sites = |name: &str| self.suspect_sites.get(name).copied().unwrap_or(0);
         let pools = figures.into_iter().map(|(stats, knobs)| {
             let suspect_sites = sites(&stats.name);
             SeenPool { stats, knobs, suspect_sites }
         });
-        Seen { memory, heap_free_bytes, grant_left_bytes, pools: pools.collect(), managed }
+        let pools = pools.collect();
+        Seen { memory, heap_free_bytes, grant_left_bytes, managed, pools, suspects_looked_up }
     }
 
-    fn look_for_suspects(&mut self, at: Duration, pools: &[Arc<dyn Managed>]) {
+    /// Whether it was time to.
+    fn look_for_suspects(&mut self, at: Duration, pools: &[Arc<dyn Managed>]) -> bool {
         if at < self.suspects_due {
-            return;
+            return false;
         }
         self.suspects_due = at + SUSPECTS_EVERY;
         let sites = |pool: &Arc<dyn Managed>| {
@@ -82,10 +86,19 @@ impl Senses {
             (pool.name().to_owned(), u64::try_from(sites).unwrap_or(u64::MAX))
         };
         self.suspect_sites = pools.iter().map(sites).collect();
+        true
     }
 }
 
 impl Seen {
+    /// Has each pool tell its listeners what is new, as often as suspects are looked up. They are somebody's code:
+    /// what panics there has been printed, and ends nothing here.
+    pub(crate) fn tell_suspects(&self) {
+        for pool in self.managed.iter().filter(|_| self.suspects_looked_up) {
+            let _ = catch_unwind(AssertUnwindSafe(|| pool.tell_suspects()));
+        }
+    }
+
     /// What all pools together have lent.
     pub(crate) fn lent_bytes(&self) -> u64 {
         self.pools.iter().map(|pool| pool.stats.lent_bytes).sum()

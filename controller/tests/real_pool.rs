@@ -2,7 +2,9 @@
 
 use pool_controller::decide::{Fixed, State};
 use pool_controller::{Controller, LimitSource, Mode, Status};
-use pool_core::{ByClosure, Capacity, Change, Job, Knob, Pool, Registry, Sampling, Setting};
+use pool_core::{
+    ByClosure, Capacity, Change, Job, Knob, LeaseLevel, Pool, Registry, Sampling, Setting, SuspectEvent,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -182,4 +184,32 @@ fn a_burst_beyond_the_grant_takes_idle_bytes_and_wakes_the_loop() {
     assert!(idle.stats().capacity_bytes <= limit / 20);
     drop(burst);
     drop(busy.get());
+}
+
+#[test]
+fn a_listener_hears_of_a_suspect_once_and_one_that_panics_ends_no_tick() {
+    let _alone = alone();
+    let registry = Registry::new();
+    let builder = Pool::builder("http.body").registry(&registry).lease_level(LeaseLevel::All);
+    let pool = builder.build_with(String::new).expect("a fresh name");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&heard);
+    pool.on_suspect(Duration::ZERO, |_, _| panic!("a listener panics"));
+    pool.on_suspect(Duration::ZERO, move |pool, event| {
+        into.lock().expect("whole").push((pool.to_owned(), event.clone()));
+    });
+    let mut control = Loop::new(&registry, Mode::Enforce, 4 << 30);
+    let held = pool.get();
+    let ticks = [(); 8].map(|()| control.tick().memory.tick);
+    assert_eq!(ticks[7] - ticks[0], 7, "each tick is one");
+    assert!(matches!(&heard.lock().expect("whole")[..], [(_, SuspectEvent::New(s))] if s.count == 1));
+    drop(held);
+    for _ in 0..8 {
+        control.tick();
+    }
+    let heard = heard.lock().expect("whole");
+    assert!(
+        matches!(&heard[..], [_, (name, SuspectEvent::ReturnedAfterAll { count: 1, .. })] if name == "http.body"),
+        "{heard:?}"
+    );
 }

@@ -4,11 +4,12 @@ use crate::close::{destroy_quietly, drop_panic};
 use crate::fence::Fenced;
 use crate::inside::Inside;
 use crate::knobs::{Applied, Author, Change, KnobKind, Knobs, Setting};
+use crate::lease::{OpenLease, Suspect, SuspectListener};
 use crate::levels::{IdleAge, SlotLevel};
 use crate::managed::{Collected, Job, Managed, Taken};
 use crate::recycle::Recycler;
 use crate::shared::Shared;
-use crate::stats::{DropReason, PoolStats, Suspect};
+use crate::stats::{DropReason, PoolStats};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::{PoisonError, clock};
 use std::ptr::NonNull;
@@ -95,7 +96,27 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
     }
 
     fn suspects(&self, older_than: Duration) -> Vec<Suspect> {
-        self.shared().leases.suspects(older_than)
+        self.shared().leases.suspects(older_than, &|| self.shared().age_ns())
+    }
+
+    fn open_leases(&self) -> Vec<OpenLease> {
+        self.shared().leases.open(self.shared().age_ns())
+    }
+
+    fn on_suspect(&self, older_than: Duration, listener: SuspectListener) -> u64 {
+        self.shared().leases.add_listener(older_than, listener)
+    }
+
+    fn remove_listener(&self, id: u64) {
+        drop(self.shared().leases.remove_listener(id));
+    }
+
+    fn tell_suspects(&self) {
+        self.shared().leases.tell(&self.shared().name, &|| self.shared().age_ns());
+    }
+
+    fn record_all_leases(&self, on: bool) {
+        self.shared().record_all_leases(on);
     }
 
     fn trim_depot(&self, extra_bytes: u64, reason: DropReason) -> Taken {

@@ -87,6 +87,9 @@ pub use knobs::{
     Applied, Author, Capacity, Change, Eviction, Knob, KnobError, KnobKind, KnobSet, Knobs, LeaseLevel,
     Priority, Ratio, Reuse, Sampling, Setting,
 };
+#[cfg(not(ebbpool_loom))]
+pub use lease::{LeakCheck, LeakReport, LeakedPool};
+pub use lease::{OpenLease, SpanSourceSet, Suspect, SuspectEvent, SuspectListener, set_span_source};
 pub use levels::{IdleAge, SlotLevel};
 pub use lifetimes::{Lifetimes, reuse_limit};
 #[cfg(ebbpool_fuzz)]
@@ -100,5 +103,5 @@ pub use recycle::{ByClosure, ByTrait, Keep, Recycle, Recycler};
 pub use registry::{NameTaken, Registry};
 pub use retention::Retention;
 pub use scrub::Scrub;
-pub use stats::{CycleReport, DropReason, Gets, PoolStats, Suspect};
+pub use stats::{CycleReport, DropReason, Gets, PoolStats};
 pub use worth::{Arms, Mean, Verdict, Worth};

@@ -2,8 +2,9 @@
 
 use crate::fence::Fenced;
 use crate::knobs::{Applied, Author, Capacity, Change, Knob, KnobKind, Knobs, LeaseLevel, Priority, Setting};
+use crate::lease::{OpenLease, Suspect, SuspectListener};
 use crate::levels::{IdleAge, SlotLevel};
-use crate::stats::{CycleReport, DropReason, PoolStats, Suspect};
+use crate::stats::{CycleReport, DropReason, PoolStats};
 use std::time::{Duration, Instant};
 
 /// A pool as seen by a [`Registry`](crate::Registry) and a controller: statistics, knobs and removal of idle
@@ -148,7 +149,8 @@ pub trait Managed: Send + Sync {
         self.set(Setting::Capacity(capacity), change)
     }
 
-    /// The share of leases on record.
+    /// The share of leases on record that is set; while somebody wants all
+    /// ([`record_all_leases`](Self::record_all_leases)), all are recorded whatever it is.
     fn lease_level(&self) -> LeaseLevel {
         self.knobs().sampling.value.leases()
     }
@@ -197,8 +199,38 @@ pub trait Managed: Send + Sync {
         false
     }
 
-    /// Sites with recorded leases older than `older_than`, worst first.
+    /// Sites with recorded leases older than `older_than`, worst first. They are remembered as told.
     fn suspects(&self, older_than: Duration) -> Vec<Suspect>;
+
+    /// The leases that are on record and have not ended. A cache of your own need not have any.
+    fn open_leases(&self) -> Vec<OpenLease> {
+        Vec::new()
+    }
+
+    /// Has `listener` called when a site has leases older than `older_than`, and when all of those are back;
+    /// see [`Pool::on_suspect`](crate::Pool::on_suspect). Returns an id to remove it by. A cache without records
+    /// drops it.
+    fn on_suspect(&self, older_than: Duration, listener: SuspectListener) -> u64 {
+        let _ = (older_than, listener);
+        0
+    }
+
+    /// Removes the listener of that id.
+    fn remove_listener(&self, id: u64) {
+        let _ = id;
+    }
+
+    /// Calls listeners with what is new to them; see [`Pool::tell_suspects`](crate::Pool::tell_suspects).
+    ///
+    /// # Panics
+    /// If a listener does.
+    fn tell_suspects(&self) {}
+
+    /// Has every lease recorded, whatever the level, until each call with `true` was followed by one with
+    /// `false`. Seen by every thread within one operation. [`LeakCheck`](crate::LeakCheck) calls it.
+    fn record_all_leases(&self, on: bool) {
+        let _ = on;
+    }
 
     /// Takes idle objects from what threads share, coldest first: those above capacity, and besides up to
     /// `extra_bytes` more. Needs no fence and does not reach magazines. The objects are condemned: they are

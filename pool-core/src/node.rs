@@ -10,12 +10,11 @@
 //! [`destroy`] or [`free`], which its holder calls last.
 
 use crate::inside::Inside;
-use crate::lease::Record;
+use crate::lease::LeaseId;
 use crate::recycle::Recycler;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What the pool writes beside each value: 32 bytes.
@@ -24,7 +23,7 @@ pub(crate) struct Header {
     /// The `Inside<T, R>` that made the node. The node keeps it alive by one reference count.
     pub(crate) inside: NonNull<()>,
     /// The lease's record, if it is one of those on record.
-    pub(crate) lease: Option<Arc<Record>>,
+    pub(crate) lease: Option<LeaseId>,
     /// Bytes, when last weighed. While a fresh object is lent for the first time: what is expected of it.
     pub(crate) weight: u64,
     /// Strikes of retention by use.

@@ -1,7 +1,7 @@
 //! A pool's knobs: how a change comes into force.
 
 use crate::knobs::{Applied, Author, Capacity, Change, Eviction, KnobKind, KnobSet, Knobs, Setting};
-use crate::knobs::{Priority, Reuse, Sampling};
+use crate::knobs::{LeaseLevel, Priority, Reuse, Sampling};
 use crate::shared::{Shared, signed};
 use crate::slot::attention;
 use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -21,6 +21,8 @@ struct State {
     set: KnobSet,
     /// `None` if it is not known: the next change puts everything in force.
     in_force: Option<Values>,
+    /// How many want all leases on record, whatever the knob says.
+    all_leases_wanted: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,7 +52,8 @@ impl Settings {
     pub(crate) fn new(mut set: KnobSet) -> Self {
         let in_force = Values::of(&set.read(clock::now()));
         let priority = AtomicU32::new(word(in_force.priority));
-        Self { state: Mutex::new(State { set, in_force: Some(in_force) }), priority }
+        let state = State { set, in_force: Some(in_force), all_leases_wanted: 0 };
+        Self { state: Mutex::new(state), priority }
     }
 
     /// The weight; `None` if the pool is pinned.
@@ -80,19 +83,30 @@ impl Shared {
     }
 
     pub(crate) fn set(&self, setting: Setting, change: Change) -> Applied {
-        self.change(|set, now| set.set(setting, change, now)).0
+        self.change(|state, now| state.set.set(setting, change, now)).0
     }
 
     pub(crate) fn withdraw(&self, knob: KnobKind, author: Author) -> bool {
-        self.change(|set, _| set.withdraw(knob, author)).0
+        self.change(|state, _| state.set.withdraw(knob, author)).0
     }
 
-    fn change<O>(&self, f: impl FnOnce(&mut KnobSet, Instant) -> O) -> (O, Knobs) {
+    /// Each `true` needs its `false`: as long as one is missing, all leases are recorded.
+    pub(crate) fn record_all_leases(&self, on: bool) {
+        self.change(|state, _| {
+            let wanted = state.all_leases_wanted;
+            state.all_leases_wanted = if on { wanted + 1 } else { wanted.saturating_sub(1) };
+        });
+    }
+
+    fn change<O>(&self, f: impl FnOnce(&mut State, Instant) -> O) -> (O, Knobs) {
         let now = clock::now();
         let mut state = self.settings.state.lock_or(|| self.lost()).unwrap_or_else(PoisonError::into_inner);
-        let output = f(&mut state.set, now);
+        let output = f(&mut state, now);
         let knobs = state.set.read(now);
-        let (before, after) = (state.in_force, Values::of(&knobs));
+        let (before, mut after) = (state.in_force, Values::of(&knobs));
+        if state.all_leases_wanted > 0 {
+            after.sampling = after.sampling.with_leases(LeaseLevel::All);
+        }
         if before != Some(after) {
             state.in_force = Some(after);
             self.put_in_force(before, after);
@@ -106,7 +120,7 @@ impl Shared {
         let (objects, bytes) = self.account.credit.capacity();
         let objects = u32::try_from(objects).unwrap_or(Capacity::OBJECTS_LIMIT);
         let capacity = Capacity::new(objects, bytes).unwrap_or(Capacity::ZERO);
-        State { set: KnobSet::new(capacity), in_force: None }
+        State { set: KnobSet::new(capacity), in_force: None, all_leases_wanted: 0 }
     }
 
     /// Under the lock of the knobs, so that changes come into force in their order.

@@ -7,7 +7,6 @@
 use crate::lifetimes::Lifetimes;
 use crate::managed::Taken;
 use crate::worth::{Arms, Worth, overhead_ns};
-use std::panic::Location;
 use std::time::Duration;
 
 /// Why an object left the pool.
@@ -209,7 +208,7 @@ pub struct PoolStats {
     pub lifetimes: Lifetimes,
     /// Leases on record now.
     pub leases_recorded: u64,
-    /// Leases that should have been recorded but found the table full or busy.
+    /// Leases that should have been recorded but found the table full: 65,536 were out at once.
     pub leases_missed: u64,
 }
 
@@ -277,17 +276,4 @@ impl CycleReport {
     pub fn taken(&self) -> Taken {
         Taken { objects: self.dropped.iter().sum(), bytes: self.dropped_bytes }
     }
-}
-
-/// A place in the code whose leases have been out for longer than asked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Suspect {
-    /// Where [`Pool::get`](crate::Pool::get) was called.
-    pub site: &'static Location<'static>,
-    /// Recorded leases from there that are out for longer than asked.
-    pub count: u64,
-    /// The age of the oldest of them.
-    pub oldest: Duration,
-    /// Leases from there that had been reported and then came back after all.
-    pub returned_after_all: u64,
 }

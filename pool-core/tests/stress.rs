@@ -3,8 +3,10 @@
 #![cfg(not(ebbpool_loom))]
 
 use pool_core::{
-    Capacity, Change, Job, Keep, LeaseLevel, Pool, PoolStats, Pooled, Recycle, Registry, Retention,
+    Capacity, Change, Job, Keep, LeakCheck, LeaseLevel, Pool, PoolStats, Pooled, Recycle, Registry, Retention,
 };
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -70,17 +72,19 @@ fn no_object_is_in_two_hands_and_none_is_lost() {
     let pool = tickets(&registry, &alive);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let _over = Over(&over);
-        scope.spawn(|| churn(&registry, &over));
-        scope.spawn(|| {
-            while !over.load(Relaxed) {
-                let stats = snapshot(&registry);
-                if stats.consistent {
-                    assert_eq!((stats.imbalance, stats.duplicates), (0, 0), "{stats:?}");
+        let until_over = Over(&over);
+        let beside = [
+            scope.spawn(|| churn(&registry, &over)),
+            scope.spawn(|| {
+                while !over.load(Relaxed) {
+                    let stats = snapshot(&registry);
+                    if stats.consistent {
+                        assert_eq!((stats.imbalance, stats.duplicates), (0, 0), "{stats:?}");
+                    }
+                    thread::sleep(Duration::from_micros(300));
                 }
-                thread::sleep(Duration::from_micros(300));
-            }
-        });
+            }),
+        ];
         let mut held: Vec<Vec<Pooled<Ticket>>> = (0..THREADS).map(|_| Vec::new()).collect();
         for round in 0..2 {
             let workers: Vec<_> = (1..)
@@ -102,9 +106,12 @@ fn no_object_is_in_two_hands_and_none_is_lost() {
                 "{stats:?}"
             );
         }
+        drop(until_over);
+        join(beside);
     });
     let stats = snapshot(&registry);
     assert_eq!((stats.consistent, stats.imbalance, stats.duplicates, stats.lent_objects), (true, 0, 0, 0));
+    assert_eq!((stats.leases_recorded, pool.open_leases()), (0, vec![]));
     assert_eq!(alive.load(SeqCst), stats.idle_objects + stats.condemned_objects);
     drop(pool);
     assert_eq!(alive.load(SeqCst), 0);
@@ -122,6 +129,11 @@ fn work(pool: &Pool<Ticket>, seed: u64, mut held: Vec<Pooled<Ticket>>) -> Vec<Po
         }
     }
     held
+}
+
+/// Joins each by hand: ThreadSanitizer sees that, but not how a scope waits for its threads.
+fn join<'a>(threads: impl IntoIterator<Item = thread::ScopedJoinHandle<'a, ()>>) {
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 /// Ends the threads beside the work, also when it panics.
@@ -156,7 +168,11 @@ fn churn(registry: &Registry, over: &AtomicBool) {
         );
         registry.grant().set((objects % 3 == 0).then_some(0));
         pool.suspects(Duration::ZERO);
+        pool.tell_suspects();
+        // Others hold what they hold: what it finds is their business, here it is turned on and off.
+        let check = LeakCheck::of_managed((objects % 5 == 0).then(|| Arc::clone(&pool)));
         thread::sleep(Duration::from_micros(200));
+        let _ = check.finish();
     }
 }
 
@@ -189,6 +205,52 @@ fn travel(pool: &Pool<Ticket>) {
         drop(send);
         scope.spawn(move || receive.into_iter().for_each(drop));
     });
+}
+
+thread_local!(static WORKER: Cell<Option<u64>> = const { Cell::new(None) });
+
+/// What is read of a lease is of that lease, whatever happens to its record meanwhile.
+#[test]
+fn leases_are_read_whole_while_they_travel() {
+    const WORKERS: u64 = 3;
+    let alive = Arc::new(AtomicU64::new(0));
+    let pool = tickets(&Registry::new(), &alive);
+    pool_core::set_span_source(|| WORKER.get()).unwrap();
+    let told = Arc::new(AtomicU64::new(0));
+    let counts = Arc::clone(&told);
+    pool.on_suspect(Duration::ZERO, move |_, _| {
+        counts.fetch_add(1, Relaxed);
+    });
+    let check = LeakCheck::of(&pool);
+    let (send, receive) = mpsc::sync_channel::<Pooled<Ticket>>(64);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (1..=WORKERS)
+            .map(|worker| {
+                let (send, pool) = (send.clone(), &pool);
+                scope.spawn(move || {
+                    WORKER.set(Some(worker));
+                    (0..OPERATIONS / 4).for_each(|_| send.send(lend(pool)).unwrap());
+                })
+            })
+            .collect();
+        drop(send);
+        let returner = scope.spawn(move || receive.into_iter().for_each(drop));
+        let mut threads = BTreeMap::new();
+        while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            for lease in pool.open_leases() {
+                let worker = *threads.entry(lease.thread.unwrap()).or_insert(lease.span);
+                assert!(worker == lease.span && lease.site.file().ends_with("stress.rs"), "{lease:?}");
+                assert!((1..=WORKERS).contains(&worker.unwrap()), "{lease:?}");
+            }
+            pool.tell_suspects();
+            thread::yield_now();
+        }
+        assert!(threads.len() <= 3, "{threads:?}");
+        join(workers.into_iter().chain([returner]));
+    });
+    assert_eq!((check.finish(), pool.stats().leases_missed), (Ok(()), 0));
+    pool.tell_suspects();
+    assert_eq!(told.load(Relaxed) % 2, 0, "what was told as new is told as back");
 }
 
 #[test]

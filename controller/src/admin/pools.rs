@@ -66,7 +66,12 @@ struct SuspectSite {
     site: String,
     count: u64,
     oldest_ms: u64,
+    median_ms: u64,
+    youngest_ms: u64,
+    threads: Vec<u64>,
+    spans: Vec<u64>,
     returned_after_all: u64,
+    returned_out_at_most_ms: u64,
 }
 
 pub(super) async fn pools(State(admin): State<Admin>, wanted: Query<Wanted>) -> Response {
@@ -169,10 +174,16 @@ fn by_reason(counts: &[u64; DropReason::ALL.len()]) -> BTreeMap<&'static str, u6
 }
 
 fn suspect_site(suspect: &Suspect) -> SuspectSite {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     SuspectSite {
         site: suspect.site.to_string(),
         count: suspect.count,
-        oldest_ms: u64::try_from(suspect.oldest.as_millis()).unwrap_or(u64::MAX),
+        oldest_ms: ms(suspect.oldest),
+        median_ms: ms(suspect.median),
+        youngest_ms: ms(suspect.youngest),
+        threads: suspect.threads.clone(),
+        spans: suspect.spans.clone(),
         returned_after_all: suspect.returned_after_all,
+        returned_out_at_most_ms: ms(suspect.returned_out_at_most),
     }
 }

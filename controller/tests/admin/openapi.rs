@@ -2,8 +2,10 @@
 
 use super::served::{Served, next_event};
 use pool_controller::{Mode, admin};
+use pool_core::LeaseLevel;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 fn document() -> Value {
     serde_json::from_str(admin::OPENAPI_JSON).expect("JSON")
@@ -74,6 +76,19 @@ fn answers_have_the_fields_that_the_document_says() {
     check(&document, &schema_of(&document, "/v1/pools"), &stopped, "stopped");
     let event = next_event(&mut served.events()).expect("an event");
     check(&document, &schema_of(&document, "/v1/events"), &event, "/v1/events");
+}
+
+#[test]
+fn a_suspect_has_the_fields_that_the_document_says() {
+    let served = Served::start_with(Mode::Observe, LeaseLevel::All, Duration::ZERO);
+    let _held = (served.pool.get(), served.pool.get());
+    let document = document();
+    let answer = served.json("/v1/pools");
+    check(&document, &schema_of(&document, "/v1/pools"), &answer, "/v1/pools");
+    let suspects = answer["pools"]["http.body"]["suspects"].as_array().expect("a list");
+    assert_eq!(suspects.len(), 2, "two places: {answer}");
+    let thread = format!("{:?}", std::thread::current().id());
+    assert_eq!(format!("ThreadId({})", suspects[0]["threads"][0]), thread);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A served controller and a client of a few lines: what goes over the wire is what is tested.
 
-use pool_controller::{Controller, Handle, LimitSource, Mode, admin};
-use pool_core::{Pool, Registry};
+use pool_controller::{Builder, Controller, Handle, LimitSource, Mode, admin};
+use pool_core::{LeaseLevel, Pool, Registry};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -21,9 +21,14 @@ pub(super) struct Served {
 
 impl Served {
     pub(super) fn start(mode: Mode) -> Self {
+        Self::start_with(mode, LeaseLevel::DEFAULT, Builder::LEASE_SUSPECT_AFTER_DEFAULT)
+    }
+
+    pub(super) fn start_with(mode: Mode, level: LeaseLevel, suspect_after: Duration) -> Self {
         let registry = Registry::new();
-        let pool = Pool::builder("http.body").registry(&registry).build_with(Vec::new).expect("a pool");
-        let builder = Controller::builder().registry(&registry).mode(mode);
+        let builder = Pool::builder("http.body").registry(&registry).lease_level(level);
+        let pool = builder.build_with(Vec::new).expect("a pool");
+        let builder = Controller::builder().registry(&registry).mode(mode).lease_suspect_after(suspect_after);
         let controller = builder.limit(LimitSource::Simulated(4 << 30)).build().expect("a controller");
         let handle = controller.spawn().expect("threads");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -8,7 +8,7 @@ pub use self::mapped::MappedPooled;
 use crate::close::{destroy_quietly, drop_panic};
 use crate::events::{Arm, Due};
 use crate::inside::{Inside, WEIGHT_MAX};
-use crate::lease::Record;
+use crate::lease::LeaseId;
 use crate::node::{Node, NodePtr, Special, Started};
 use crate::recycle::{ByTrait, Keep, Recycler};
 use crate::retention::Retention;
@@ -21,7 +21,6 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::Arc;
 
 /// A lent object. Dropping it returns it, on any thread, also after the pool's last handle is gone.
 ///
@@ -61,12 +60,12 @@ impl<T, R: Recycler<T>> Pooled<T, R> {
     }
 
     /// The lease is on record, if there is one.
-    pub(crate) fn record(&self, record: Option<Arc<Record>>) {
-        if record.is_some() {
+    pub(crate) fn record(&self, lease: Option<LeaseId>) {
+        if lease.is_some() {
             // SAFETY: N1; nobody else has the guard yet.
             unsafe {
                 let header = &raw mut (*self.node.as_ptr()).header;
-                (*header).lease = record;
+                (*header).lease = lease;
                 (*header).special = Special::Recorded;
             }
         }
@@ -295,11 +294,12 @@ unsafe fn return_special<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) {
 /// # Safety
 /// N1.
 unsafe fn end_lease<T, R: Recycler<T>>(node: NonNull<Node<T, R>>) -> Special {
-    // SAFETY: N1.
+    // SAFETY: N1. I2: the node keeps the inside alive.
     unsafe {
         let header = &raw mut (*node.as_ptr()).header;
-        if let Some(record) = (*header).lease.take() {
-            record.end();
+        if let Some(lease) = (*header).lease.take() {
+            let inside = (*header).inside.cast::<Inside<T, R>>();
+            (*inside.as_ptr()).shared.leases.end(lease);
         }
         std::mem::replace(&mut (*header).special, Special::Nothing)
     }

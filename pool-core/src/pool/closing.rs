@@ -4,9 +4,9 @@ use super::Pool;
 use crate::close::{empty, leave_unfinished, rethrow, sweep_unfinished};
 use crate::fence;
 use crate::keeper::Keeper;
+use crate::lease::Suspect;
 use crate::managed::{Job, Managed};
 use crate::recycle::Recycler;
-use crate::stats::Suspect;
 use crate::sync::clock;
 use std::fmt;
 use std::time::Duration;
@@ -105,7 +105,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         let busy_slots = wait(&keeper, emptied.busy_slots, grace);
         let shared = keeper.shared();
         let lent_objects = shared.lent();
-        let sites = shared.leases.suspects(Duration::ZERO);
+        let sites = Suspect::by_site(shared.leases.open(shared.age_ns()));
         let on_record = sites.iter().map(|suspect| suspect.count).sum();
         let closed = Closed {
             name: shared.name.to_string(),

@@ -159,7 +159,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         // SAFETY: by the contract.
         let guard: Pooled<T, R> = unsafe { Pooled::new(node) };
         if due.record {
-            guard.record(shared.leases.begin(site));
+            guard.record(shared.leases.begin(site, shared.age_ns()));
         }
         guard.note(due);
         #[cfg(feature = "failpoints")]
