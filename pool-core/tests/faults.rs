@@ -2,7 +2,7 @@
 #![cfg(all(feature = "failpoints", not(ebbpool_loom)))]
 
 use pool_core::fault::{Decider, Hit, MissingPut, set_decider};
-use pool_core::{Pool, Recycle, Registry, Retention};
+use pool_core::{Pool, Pooled, Recycle, Registry, Retention};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -75,16 +75,24 @@ fn only_armed_pools_ask_and_a_missing_put_stays_lent() {
     drop(armed.get());
     assert_eq!((armed.stats().lent_objects, dropped.load(Relaxed)), (2, 1));
 
+    // What leaves in another way is lost all the same; a value that is taken out is its taker's.
+    Pooled::discard(armed.get());
+    assert_eq!((armed.stats().lent_objects, dropped.load(Relaxed)), (3, 2));
+    let taken = Pooled::into_inner(armed.get());
+    assert_eq!((armed.stats().lent_objects, dropped.load(Relaxed)), (4, 2));
+    drop(taken);
+    assert_eq!(dropped.load(Relaxed), 3);
+
     // A decider that panics costs nobody an object; one that is replaced may use the pool while it goes.
     set_decider(Some(Arc::new(Panics)));
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| armed.get())).is_err());
     set_decider(Some(Arc::new(Gets(armed.clone()))));
     set_decider(None);
-    assert_eq!(armed.stats().lent_objects, 2);
+    assert_eq!(armed.stats().lent_objects, 4);
 
     fail::remove("missing-put");
     armed.managed().set_faults_armed(false);
     set_decider(None);
     drop(armed.get());
-    assert_eq!((armed.stats().lent_objects, armed.stats().idle_objects), (2, 1));
+    assert_eq!((armed.stats().lent_objects, armed.stats().idle_objects), (4, 1));
 }
