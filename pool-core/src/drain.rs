@@ -1,11 +1,12 @@
 //! Removing from outside the owners: mark and collect, trims, reclaim. What is taken is condemned, and dropped
 //! later, outside every lock.
 
+use crate::counters::Counters;
 use crate::fence::{self, Fenced};
 use crate::managed::{Collected, Job, Taken};
 use crate::node::NodePtr;
 use crate::shared::{Shared, signed};
-use crate::slot::{Counters, Slot, attention};
+use crate::slot::{Slot, attention};
 use crate::stats::DropReason;
 use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::sync::{PoisonError, try_lock};

@@ -1,7 +1,8 @@
 //! An operation on a pool: inside this thread's slot, or counted among those outside any.
 
+use crate::counters::Counters;
 use crate::shared::{Shared, signed};
-use crate::slot::{Counters, Slot, attention};
+use crate::slot::{Slot, attention};
 use crate::sync::atomic::{
     AtomicU64,
     Ordering::{Release, SeqCst},

@@ -22,7 +22,17 @@
 //! many pools ([`Registry`], `drain`), statistics (`sums`), records of leases (`lease`), and the seam to clock,
 //! thread ids, randomness, fences and atomics (`sync`).
 //!
-//! Features, none of them on by default: `derive` for `#[derive(Recycle)]`; `bytes`, `hashbrown`, `indexmap` and
+//! # Forks, signals, exits
+//!
+//! A forked child can use the pools that it inherits, whatever other threads were doing at the fork: nothing waits for
+//! locks that they held, and what was under such a lock is lost to the child. Run one [`Registry::pass`] there, so that
+//! slots which a pass of the parent had stopped serve again. A signal handler may use the pool that it interrupts, as
+//! far as pools go; but creates, drops and many returns call the allocator, which a handler must not. Guards and handles
+//! may be dropped, and pools used, in thread-local destructors and at exit.
+//!
+//! # Features
+//!
+//! None of them is on by default: `derive` for `#[derive(Recycle)]`; `bytes`, `hashbrown`, `indexmap` and
 //! `smallvec` for [`Recycle`](trait@Recycle) of the types of these crates; `failpoints` for fault sites.
 //!
 //! This crate knows neither controllers nor files, HTTP or metrics.
@@ -32,6 +42,7 @@
 
 mod accept;
 mod close;
+mod counters;
 mod credit;
 mod cycle;
 mod depot;

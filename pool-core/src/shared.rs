@@ -4,6 +4,7 @@
 //! (gets), `accept` (returns), `entry` (both), `drain` and `cycle` (from outside). No user code (create, recycle,
 //! drop) runs while an owner is inside its slot or a lock is held.
 
+use crate::counters::Counters;
 use crate::credit::Credit;
 use crate::depot::Depot;
 use crate::events::Rates;
@@ -11,7 +12,6 @@ use crate::knobs::KnobSet;
 use crate::lease::Leases;
 use crate::node::NodePtr;
 use crate::settings::Settings;
-use crate::slot::Counters;
 #[cfg(feature = "failpoints")]
 use crate::slot::attention;
 use crate::stats::DropReason;

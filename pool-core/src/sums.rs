@@ -1,8 +1,8 @@
 //! Statistics: per-slot counters and levels put together, racing or of one moment.
 
+use crate::counters::Counters;
 use crate::node::NodePtr;
 use crate::shared::{Shared, signed};
-use crate::slot::Counters;
 use crate::stats::{DropReason, Gets, PoolStats};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::sync::{PoisonError, clock};
