@@ -2,7 +2,7 @@
 //! dropped. This is the ageing of Go's `sync.Pool`, but of the surplus only, as in Bonwick's magazines.
 
 use crate::drain::Condemned;
-use crate::shared::{Shared, signed};
+use crate::shared::{CYCLES_KEPT, Shared, signed};
 use crate::stats::{CycleReport, DropReason};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::clock::{self, Instant};
@@ -22,6 +22,14 @@ impl Shared {
         self.cycles.last.lock_or(clock::now).unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn note_cycle(&self) {
+        let mut begun = self.cycles.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if begun.len() == CYCLES_KEPT {
+            begun.pop_front();
+        }
+        begun.push_back(self.age_ns());
+    }
+
     /// One cycle over the first `marked` slots. Drainer lock held; lets the slots go. `fenced` is false if no slot
     /// may be visited: then only what threads share ages.
     pub(crate) fn cycle(&self, marked: usize, fenced: bool, now: Instant) -> CycleReport {
@@ -29,6 +37,7 @@ impl Shared {
         let knobs = self.knobs();
         let cycle = self.cycles.count.fetch_add(1, Relaxed) + 1;
         *self.last_cycle() = now;
+        self.note_cycle();
         let mut report = CycleReport { cycle, ..CycleReport::default() };
 
         let (mut surplus, mut too_many) = (Vec::new(), Vec::new());

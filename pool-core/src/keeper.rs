@@ -5,7 +5,7 @@ use crate::fence::Fenced;
 use crate::inside::Inside;
 use crate::knobs::{Applied, Author, Change, KnobKind, Knobs, Setting};
 use crate::lease::{OpenLease, Suspect, SuspectListener};
-use crate::levels::{IdleAge, SlotLevel};
+use crate::levels::{IdleAge, LentAge, SlotLevel};
 use crate::managed::{Collected, Job, Managed, Taken};
 use crate::recycle::Recycler;
 use crate::shared::Shared;
@@ -69,6 +69,10 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
 
     fn slots(&self) -> Vec<SlotLevel> {
         self.shared().slot_levels()
+    }
+
+    fn lent_ages(&self) -> Vec<LentAge> {
+        self.shared().lent_ages()
     }
 
     fn idle_ages(&self) -> Vec<IdleAge> {

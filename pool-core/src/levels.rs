@@ -1,7 +1,10 @@
 //! Levels: what each slot holds, and how old what is idle is.
 
-use crate::shared::Shared;
+use crate::shared::{CYCLES_KEPT, Shared};
+use crate::sync::PoisonError;
 use crate::sync::atomic::Ordering::Relaxed;
+use std::collections::BTreeMap;
+use std::panic::Location;
 
 /// What one thread's slot in a pool holds; a racing read.
 ///
@@ -49,6 +52,22 @@ pub struct IdleAge {
     pub objects: u64,
 }
 
+/// Leases on record that began so many cycles ago; with [`IdleAge`] the map of what lives, by age and place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LentAge {
+    /// Where [`Pool::get`](crate::Pool::get) was called.
+    pub site: &'static Location<'static>,
+    /// Cycles since then, at most [`CYCLES_MAX`](Self::CYCLES_MAX), which stands for all that are older.
+    pub cycles: u64,
+    /// Leases on record; below level `All` they are a share of all.
+    pub leases: u64,
+}
+
+impl LentAge {
+    /// The highest age that is told apart.
+    pub const CYCLES_MAX: u64 = CYCLES_KEPT as u64;
+}
+
 impl Shared {
     pub(crate) fn slot_levels(&self) -> Vec<SlotLevel> {
         let mut levels: Vec<_> = self.table.with_slots(|slots| {
@@ -69,6 +88,21 @@ impl Shared {
         });
         levels.sort_unstable_by_key(|level| level.id);
         levels
+    }
+
+    /// By site, youngest first.
+    pub(crate) fn lent_ages(&self) -> Vec<LentAge> {
+        let now_ns = self.age_ns();
+        let leases = self.leases.open(now_ns);
+        let begun = self.cycles.begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut ages: BTreeMap<_, LentAge> = BTreeMap::new();
+        for lease in leases {
+            let since_ns = now_ns.saturating_sub(u64::try_from(lease.age.as_nanos()).unwrap_or(u64::MAX));
+            let cycles = begun.iter().filter(|&&at| at > since_ns).count() as u64;
+            let key = (lease.site.file(), lease.site.line(), lease.site.column(), cycles);
+            ages.entry(key).or_insert(LentAge { site: lease.site, cycles, leases: 0 }).leases += 1;
+        }
+        ages.into_values().collect()
     }
 
     /// Youngest first.

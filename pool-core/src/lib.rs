@@ -101,7 +101,7 @@ pub use knobs::{
 #[cfg(not(ebbpool_loom))]
 pub use lease::{LeakCheck, LeakReport, LeakedPool};
 pub use lease::{OpenLease, SpanSourceSet, Suspect, SuspectEvent, SuspectListener, set_span_source};
-pub use levels::{IdleAge, SlotLevel};
+pub use levels::{IdleAge, LentAge, SlotLevel};
 pub use lifetimes::{Lifetimes, reuse_limit};
 #[cfg(ebbpool_fuzz)]
 pub use machine::run_bytes;

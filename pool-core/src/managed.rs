@@ -3,7 +3,7 @@
 use crate::fence::Fenced;
 use crate::knobs::{Applied, Author, Capacity, Change, Knob, KnobKind, Knobs, LeaseLevel, Priority, Setting};
 use crate::lease::{OpenLease, Suspect, SuspectListener};
-use crate::levels::{IdleAge, SlotLevel};
+use crate::levels::{IdleAge, LentAge, SlotLevel};
 use crate::stats::{CycleReport, DropReason, PoolStats};
 use std::time::{Duration, Instant};
 
@@ -123,6 +123,11 @@ pub trait Managed: Send + Sync {
 
     /// Idle objects by the cycles for which nobody needed them, youngest first; empty for a cache without cycles.
     fn idle_ages(&self) -> Vec<IdleAge> {
+        Vec::new()
+    }
+
+    /// Leases on record by site and by the cycles that they have seen; empty for a cache without records.
+    fn lent_ages(&self) -> Vec<LentAge> {
         Vec::new()
     }
 

@@ -70,7 +70,12 @@ pub(crate) struct Account {
 pub(crate) struct Cycles {
     pub(crate) count: AtomicU64,
     pub(crate) last: Mutex<Instant>,
+    /// The pool's age at the latest cycles, ns, oldest in front: how many cycles a lease has seen.
+    pub(crate) begun: Mutex<VecDeque<u64>>,
 }
+
+/// Cycles that [`Cycles::begun`] remembers.
+pub(crate) const CYCLES_KEPT: usize = 32;
 
 /// Who drains, one at a time: holding this lock is part of rule S2.
 #[derive(Debug, Default)]
@@ -146,7 +151,11 @@ impl Shared {
             settings: Settings::new(set),
             trials: Trials::new(now),
             built: now,
-            cycles: Cycles { count: AtomicU64::new(0), last: Mutex::new(now) },
+            cycles: Cycles {
+                count: AtomicU64::new(0),
+                last: Mutex::new(now),
+                begun: Mutex::new(VecDeque::new()),
+            },
             name: name.into(),
             #[cfg(not(ebbpool_loom))]
             registry,

@@ -231,3 +231,22 @@ fn evicted_objects_go_in_slices_of_the_knob() {
     let dropped: Vec<_> = left.windows(2).map(|w| w[0] - w[1]).collect();
     assert!(dropped[0] == 0 && dropped[1..].iter().all(|n| (1..=3).contains(n)), "{dropped:?}");
 }
+
+#[test]
+fn leases_have_an_age_in_cycles_at_their_site() {
+    let mut rig = Rig::new();
+    let managed = rig.pool.managed();
+    managed.set_lease_level(crate::LeaseLevel::All, Change::operator("test"));
+    let old = [rig.pool.get(), rig.pool.get()];
+    rig.cycle();
+    let young = rig.pool.get();
+    rig.cycle();
+    let ages: Vec<_> = managed.lent_ages().iter().map(|a| (a.site.line(), a.cycles, a.leases)).collect();
+    let line = line!();
+    // One site with two leases in one line may have two columns.
+    let of = |cycles| ages.iter().filter(|a| a.1 == cycles).map(|a| a.2).sum::<u64>();
+    assert_eq!((of(1), of(2), ages.iter().map(|a| a.2).sum::<u64>()), (1, 2, 3), "{ages:?}");
+    assert!(ages.iter().all(|a| a.0 < line));
+    drop((old, young));
+    assert_eq!(managed.lent_ages(), []);
+}
