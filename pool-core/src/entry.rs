@@ -7,7 +7,7 @@ use crate::sync::atomic::{
     AtomicU64,
     Ordering::{Release, SeqCst},
 };
-use crate::sync::chance;
+use crate::sync::{chance, yield_inside};
 use crate::thread_id;
 
 /// An owner inside its slot, or an operation outside any; ends when it is dropped.
@@ -37,6 +37,7 @@ impl Drop for Entry<'_> {
         match self.slot {
             Some(slot) => slot.leave(),
             None => {
+                yield_inside();
                 self.shared.outside.ended.fetch_add(1, SeqCst);
             }
         }

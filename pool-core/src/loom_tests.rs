@@ -251,7 +251,9 @@ fn loom_a_change_of_lease_level_is_not_lost() {
         let pool = m.pool();
         drop(pool.get());
         let keeper = m.pool().keeper();
-        keeper.set_lease_level(crate::LeaseLevel::Off, Change::policy("test"));
+        // Not what it was: the next get draws anew, and meets the change that follows.
+        let rare = crate::LeaseLevel::Sampled(std::num::NonZeroU32::new(1 << 20).unwrap());
+        keeper.set_lease_level(rare, Change::policy("test"));
         let setter =
             thread::spawn(move || keeper.set_lease_level(crate::LeaseLevel::All, Change::policy("test")));
         drop(pool.get());
@@ -264,26 +266,38 @@ fn loom_a_change_of_lease_level_is_not_lost() {
     });
 }
 
+/// Something that a pool's closures capture: read by many, written by the one who frees it.
+struct Captured(loom::cell::UnsafeCell<u32>);
+// SAFETY: as above; loom checks it.
+unsafe impl Send for Captured {}
+// SAFETY: as above.
+unsafe impl Sync for Captured {}
+
+impl Captured {
+    fn new() -> Self {
+        Self(loom::cell::UnsafeCell::new(7))
+    }
+    fn read(&self) -> u32 {
+        // SAFETY: shared reads.
+        self.0.with(|v| unsafe { *v })
+    }
+}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        // SAFETY: the last owner.
+        self.0.with_mut(|v| unsafe { *v = 0 });
+    }
+}
+
 /// What `create` captures is freed with the inside: whoever frees it must have seen all uses of it.
 #[test]
 fn loom_the_inside_is_freed_after_every_use_of_it() {
-    struct Captured(loom::cell::UnsafeCell<u32>);
-    // SAFETY: read by many, written by the one who frees; loom checks it.
-    unsafe impl Send for Captured {}
-    // SAFETY: as above.
-    unsafe impl Sync for Captured {}
-    impl Drop for Captured {
-        fn drop(&mut self) {
-            // SAFETY: the last owner.
-            self.0.with_mut(|v| unsafe { *v = 0 });
-        }
-    }
     model(|| {
-        let captured = Captured(loom::cell::UnsafeCell::new(7));
+        let captured = Captured::new();
         let pool = Pool::builder("inside")
             .lease_level(crate::LeaseLevel::Off)
-            // SAFETY: shared reads.
-            .build_with(move || captured.0.with(|v| unsafe { *v }))
+            .build_with(move || captured.read())
             .unwrap();
         let other = pool.clone();
         let user = thread::spawn(move || {
@@ -292,6 +306,54 @@ fn loom_the_inside_is_freed_after_every_use_of_it() {
             drop(guard);
         });
         drop(pool.get());
+        drop(pool);
+        user.join().unwrap();
+        crate::close::sweep_unfinished();
+    });
+}
+
+/// The same for the recycler, which a guard uses when all handles are gone: only counts order that.
+#[test]
+fn loom_the_inside_is_freed_after_the_last_recycle() {
+    model(|| {
+        let captured = Captured::new();
+        let pool = Pool::builder("inside")
+            .lease_level(crate::LeaseLevel::Off)
+            .recycle_with(
+                move |v: &mut u32, _| if captured.read() > *v { Keep::Yes } else { Keep::Refused },
+                |_| 10,
+            )
+            .build_with(|| 0)
+            .unwrap();
+        let other = pool.clone();
+        let user = thread::spawn(move || {
+            let guard = other.get(); // makes the slot: what comes later takes no lock of the table
+            drop(other);
+            drop(guard);
+        });
+        drop(pool);
+        user.join().unwrap();
+        crate::close::sweep_unfinished();
+    });
+}
+
+/// A return that leaves its object in the slot touches nothing of the pool any more: it may be gone.
+#[test]
+fn loom_nothing_is_used_after_the_slot_was_left() {
+    model(|| {
+        let captured = Captured::new();
+        let pool = Pool::builder("inside")
+            .lease_level(crate::LeaseLevel::Off)
+            .recycle_with(|_: &mut u32, _| Keep::Yes, move |_| captured.read() as usize)
+            .build_with(|| 0)
+            .unwrap();
+        let other = pool.clone();
+        let user = thread::spawn(move || {
+            let (a, b) = (other.get(), other.get());
+            drop(a);
+            drop(other);
+            drop(b);
+        });
         drop(pool);
         user.join().unwrap();
         crate::close::sweep_unfinished();
@@ -311,6 +373,10 @@ fn loom_a_table_grows_under_a_reader() {
             let mine = one.get_or_insert(1, fixed).map(std::ptr::from_ref);
             let found = one.get(1);
             assert!(mine.is_none() || found.is_null() || mine == Some(found));
+            // Somebody else's: what is found is whole.
+            if let Some(slot) = one.find(2) {
+                assert_eq!(slot.len(), 0);
+            }
         });
         let grower = thread::spawn(move || {
             two.get_or_insert(2, fixed);

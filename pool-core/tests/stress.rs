@@ -176,6 +176,40 @@ fn churn(registry: &Registry, over: &AtomicBool) {
     }
 }
 
+/// Visits between which the owner is mostly outside, so that it comes back by its fast path alone: nothing but the
+/// attention word orders what the two do.
+#[test]
+fn an_owner_on_its_fast_path_alone_sees_what_visitors_did() {
+    let alive = Arc::new(AtomicU64::new(0));
+    let registry = Registry::new();
+    let pool = tickets(&registry, &alive);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let owner = scope.spawn(|| {
+            let _over = Over(&over);
+            drop((0..40).map(|_| lend(&pool)).collect::<Vec<_>>());
+            for _ in 0..OPERATIONS / 2 {
+                drop((lend(&pool), lend(&pool)));
+                for _ in 0..300 {
+                    std::hint::spin_loop();
+                }
+            }
+        });
+        let mut now = Instant::now();
+        while !over.load(Relaxed) {
+            let stats = snapshot(&registry);
+            assert!(!stats.consistent || (stats.imbalance, stats.duplicates) == (0, 0), "{stats:?}");
+            now += Duration::from_secs(20);
+            registry.cycle(now);
+            registry.drop_condemned(Duration::MAX, || false);
+            thread::sleep(Duration::from_micros(50));
+        }
+        owner.join().unwrap();
+    });
+    let stats = snapshot(&registry);
+    assert_eq!((stats.consistent, stats.imbalance, stats.lent_objects), (true, 0, 0));
+}
+
 #[test]
 fn objects_that_travel_between_threads_come_home() {
     let alive = Arc::new(AtomicU64::new(0));

@@ -104,7 +104,9 @@ impl Machine {
         let under_way = Getting::begin(self);
         let mut guard = pool.get();
         drop(under_way);
-        let before = self.ledger.pass(guard.id, &[Place::Born, Place::InPool], Place::Lent);
+        // In the depot already, while the return that put it there has not come to its end.
+        let from: &[_] = &[Place::Born, Place::InPool, Place::Returning];
+        let before = self.ledger.pass(guard.id, if self.is_alone() { &from[..2] } else { from }, Place::Lent);
         if !std::mem::replace(&mut guard.clean, false) {
             self.ledger.violation(format!("object {} was lent before it was recycled", guard.id));
         }

@@ -22,6 +22,12 @@ impl Machine {
             if held.0 > slot.credit.0 || held.1 > slot.credit.1 {
                 wrong.push(format!("slot {at} holds {held:?} on a credit of {:?}", slot.credit));
             }
+            if slot.low > slot.ids.len() {
+                wrong.push(format!(
+                    "slot {at} holds {} objects and never had fewer than {}",
+                    held.0, slot.low
+                ));
+            }
             if slot.stopped && !look.marked {
                 wrong.push(format!("slot {at} is stopped and nobody drains"));
             }
@@ -51,16 +57,15 @@ impl Machine {
         self.check_anywhere(&look, InHand::default());
         self.check_counts(&self.managed.stats(), &look);
         self.check_ages(&look);
+        let interruptions = self.reached.get().interruptions;
         let mut model = self.model.borrow_mut();
         model.in_force = expected;
-        model.interruptions_at_rest = self.reached.get().interruptions;
-        let (before, generation) = std::mem::replace(&mut model.free_at_rest, (look.free, knobs.generation));
-        let sank = look.free.0 < before.0.min(0) || look.free.1 < before.1.min(0);
+        let disturbed = std::mem::replace(&mut model.interruptions_at_rest, interruptions) != interruptions;
+        let idle = (look.idle_objects(), look.idle_bytes);
+        let now = Rest { generation: knobs.generation, capacity: applied, free: look.free, ceiling: idle };
+        let wrong = model.rest.follow(now, disturbed);
         drop(model);
-        if sank && generation == knobs.generation {
-            self.ledger
-                .violation(format!("free credit fell from {before:?} to {:?} without a cut", look.free));
-        }
+        self.ledger.violations(wrong);
     }
 
     /// A pool that closed while nobody was inside holds nothing.
@@ -149,6 +154,36 @@ impl Machine {
             self.ledger
                 .violation(format!("{found:?} are idle and were not wanted since cycle {quiet_since}"));
         }
+    }
+}
+
+/// The accounts when every thread was outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    /// Of the knobs.
+    pub(super) generation: u64,
+    pub(super) capacity: (u64, u64),
+    /// Free credit, objects and bytes.
+    pub(super) free: (i64, i64),
+    /// What was idle at the last cut.
+    pub(super) ceiling: (u64, u64),
+}
+
+impl Rest {
+    /// Only a cut takes more than is free, and after a cut nothing is added to what is above it. `now.ceiling` is what
+    /// is idle now; what it was at a cut in the middle of an operation nobody knows.
+    fn follow(&mut self, mut now: Self, disturbed: bool) -> Option<String> {
+        let (before, idle) = (*self, now.ceiling);
+        let turned = now.generation != before.generation;
+        if turned && disturbed {
+            now.ceiling = (u64::MAX, u64::MAX);
+        } else if now.capacity.0 >= before.capacity.0 && now.capacity.1 >= before.capacity.1 {
+            now.ceiling = before.ceiling;
+        }
+        *self = now;
+        let sank = now.free.0 < before.free.0.min(0) || now.free.1 < before.free.1.min(0);
+        let grew = idle.0 > now.capacity.0.max(now.ceiling.0) || idle.1 > now.capacity.1.max(now.ceiling.1);
+        (!turned && sank || grew).then(|| format!("{idle:?} are idle, and {before:?} became {now:?}"))
     }
 }
 

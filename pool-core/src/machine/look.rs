@@ -31,6 +31,8 @@ pub(super) struct SlotLook {
     pub(super) ids: Vec<usize>,
     pub(super) bytes: u64,
     pub(super) credit: (u32, u64),
+    /// The fewest objects since the last cycle, as it says.
+    pub(super) low: usize,
     /// Its owner is inside.
     pub(super) busy: bool,
     /// Its owner is asked to keep out.
@@ -54,6 +56,7 @@ impl Look {
                         ids: ids(&idle[before..]),
                         bytes: weight(&idle[before..]),
                         credit: (objects, bytes),
+                        low: slot.low() as usize,
                         busy: !slot.visit(),
                         stopped: slot.attention(Relaxed) & attention::STOP != 0,
                     }

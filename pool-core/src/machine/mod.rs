@@ -19,7 +19,7 @@ mod tests;
 mod threads;
 mod ticket;
 
-use self::check::is_recorded;
+use self::check::{Rest, is_recorded};
 use self::knobs::{InForce, KINDS, KnobModel};
 use self::look::Look;
 use self::op::{Op, THREADS};
@@ -123,8 +123,7 @@ struct Model {
     oldest_allowed: u32,
     /// Whether the capacity was ever set.
     was_cut: bool,
-    /// Free credit at the last rest, and the generation of the knobs then.
-    free_at_rest: ((i64, i64), u64),
+    rest: Rest,
     /// Whether the last handle went while some thread was inside.
     closed_busy: bool,
     open_leases: (u64, u64),
@@ -155,7 +154,7 @@ impl Machine {
             quiet_since: 0,
             oldest_allowed: in_force.eviction.max_age_cycles(),
             was_cut: false,
-            free_at_rest: ((0, 0), u64::MAX),
+            rest: Rest { generation: u64::MAX, capacity: (0, 0), free: (0, 0), ceiling: (0, 0) },
             closed_busy: false,
             open_leases: (0, 0),
         };

@@ -15,7 +15,6 @@ fn runs() -> u32 {
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: runs(),
-        max_shrink_iters: 20_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::SourceParallel("proptest-regressions"))),
         ..ProptestConfig::default()
     }

@@ -370,4 +370,20 @@ mod tests {
             assert!(slot.visit());
         }
     }
+
+    #[test]
+    fn each_bar_keeps_the_fast_path_out_too() {
+        let slot = Slot::new(0, 0, 1);
+        slot.unset(attention::REDRAW);
+        for tolerated in [0, attention::NOT_FOR_RETURNS] {
+            assert!(slot.enter_fast(tolerated));
+            slot.leave();
+            for bar in [attention::STOP, attention::CLOSED, attention::RECREDIT] {
+                slot.set(bar);
+                assert!(!slot.enter_fast(tolerated));
+                assert!(slot.visit());
+                slot.unset(bar);
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use super::{NODE, PATIENCE, balanced, buffers, drain, take_an_id};
 use crate::sync::test_hook;
 use crate::{Capacity, Change, DropReason, Job, LeaseLevel, Pool, Registry};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -142,6 +143,48 @@ fn a_trim_takes_the_bytes_it_is_asked_for_and_no_more() {
     let taken = registry.pass(Job::Reclaim { extra_bytes: 2500 }).remove(0).1.taken;
     assert_eq!((taken.objects, taken.bytes), (3, 3 * (1000 + NODE)));
     assert_eq!(pool.managed().trim_depot(1000, DropReason::Pressure).objects, 1);
+}
+
+#[test]
+fn a_trim_of_the_depot_takes_the_oldest() {
+    let registry = Registry::new();
+    let pool = Pool::builder("sizes").registry(&registry).build_with(Vec::<u8>::new).unwrap();
+    let mut guards: Vec<_> = (0..12).map(|_| pool.get()).collect();
+    for (size, guard) in (1..).zip(&mut guards) {
+        guard.reserve_exact(100 * size);
+    }
+    guards.into_iter().for_each(drop); // the smallest is idle for the longest time
+    registry.pass(Job::Reclaim { extra_bytes: 0 });
+    assert_eq!(pool.managed().trim_depot(1, DropReason::Pressure).objects, 1);
+    let guards: Vec<_> = (0..11).map(|_| pool.get()).collect();
+    let mut sizes: Vec<_> = guards.iter().map(|guard| guard.capacity()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, (2..=12).map(|size| 100 * size).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_trims_at_a_time_count_each_object_once() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    for _ in 0..200 {
+        drop((0..400).map(|_| pool.get()).collect::<Vec<_>>());
+        registry.pass(Job::Reclaim { extra_bytes: 0 });
+        let idle = pool.stats().idle_objects;
+        let ready = AtomicU32::new(0);
+        let trim = || {
+            ready.fetch_add(1, SeqCst);
+            while ready.load(SeqCst) < 2 {
+                thread::yield_now();
+            }
+            pool.managed().trim_depot(u64::MAX, DropReason::Pressure).objects
+        };
+        let taken = thread::scope(|scope| {
+            let other = scope.spawn(trim);
+            trim() + other.join().unwrap()
+        });
+        assert_eq!((taken, balanced(&registry).idle_objects), (idle, 0));
+        registry.drop_condemned(Duration::MAX, || false);
+    }
 }
 
 #[test]

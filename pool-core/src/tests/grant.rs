@@ -76,3 +76,22 @@ fn growth_is_charged_and_what_is_dropped_is_credited() {
     super::drain(&registry);
     assert_eq!(registry.grant().left(), Some(1 << 30));
 }
+
+#[test]
+fn a_create_that_panics_costs_nothing() {
+    let registry = Registry::new();
+    let fails = Arc::new(AtomicU32::new(0));
+    let in_create = Arc::clone(&fails);
+    let create = move || {
+        if in_create.load(Relaxed) > 0 {
+            std::panic::resume_unwind(Box::new(()));
+        }
+        vec![0_u8; 1000]
+    };
+    let pool = Pool::builder("fails").registry(&registry).build_with(create).unwrap();
+    let _held = pool.get(); // now it is known what one weighs
+    registry.grant().set(Some(1 << 20));
+    fails.store(1, Relaxed);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool.get())).is_err());
+    assert_eq!(registry.grant().left(), Some(1 << 20));
+}

@@ -222,5 +222,19 @@ fn a_busy_depot_costs_no_credit() {
     keeper.shared().depot.while_locked(|_| drop(guards)); // a full magazine cannot overflow
     let stats = pool.stats();
     assert!(stats.dropped[crate::DropReason::Contended as usize] > 0, "{stats:?}");
+    balanced(&registry);
+    assert_eq!(credit(&pool), (1024, 64 << 20));
+}
+
+#[test]
+fn a_busy_depot_costs_no_credit_outside_a_slot_either() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    let guards: Vec<_> = (0..10).map(|_| pool.get()).collect();
+    let own = crate::thread_id::act_as(crate::thread_id::EXITED);
+    pool.keeper().shared().depot.while_locked(|_| drop(guards));
+    crate::thread_id::act_as(own);
+    let stats = balanced(&registry);
+    assert_eq!((stats.dropped[crate::DropReason::Contended as usize], stats.idle_objects), (10, 0));
     assert_eq!(credit(&pool), (1024, 64 << 20));
 }

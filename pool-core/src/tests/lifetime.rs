@@ -2,9 +2,12 @@
 
 use super::{balanced, buffers};
 use crate::inside::tests_alive;
+use crate::sync::test_hook;
+use crate::thread_id;
 use crate::{DropReason, Job, Keep, Pool, Pooled, Recycle, Registry, Retention};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -45,6 +48,26 @@ fn a_dropped_pool_is_freed_with_all_it_held() {
     assert_eq!(alive.load(Relaxed), 200, "a handle is left");
     drop(handle);
     assert_eq!((alive.load(Relaxed), tests_alive::count()), (0, before));
+}
+
+/// Outside every slot nothing tells a close that a return is under way: only the return's own count does.
+#[test]
+fn a_slow_return_keeps_the_pool_until_it_has_ended() {
+    let before = tests_alive::count();
+    let (alive, pool) = counted();
+    let guard = pool.get();
+    let own = thread_id::act_as(thread_id::EXITED);
+    let seen = Rc::new(Cell::new(0));
+    let in_hook = Rc::clone(&seen);
+    // The object is in the depot; the last handle goes, and takes it from there.
+    test_hook::set_anywhere(move || {
+        drop(pool);
+        in_hook.set(tests_alive::count());
+    });
+    drop(guard);
+    thread_id::act_as(own);
+    assert_eq!((seen.get(), tests_alive::count()), (before + 1, before));
+    assert_eq!(alive.load(Relaxed), 0);
 }
 
 #[test]
