@@ -48,7 +48,7 @@ impl fmt::Display for Finding {
 
 type Rule = (&'static str, fn(&Repo) -> Vec<Finding>);
 
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 14] = [
     ("directions", layers::directions),
     ("dependency budget", layers::budget),
     ("modules", modules::modules),
