@@ -34,12 +34,11 @@ impl Entry<'_> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        match self.slot {
-            Some(slot) => slot.leave(),
-            None => {
-                yield_inside();
-                self.shared.outside.ended.fetch_add(1, SeqCst);
-            }
+        if let Some(slot) = self.slot {
+            slot.leave();
+        } else {
+            yield_inside();
+            self.shared.outside.ended.fetch_add(1, SeqCst);
         }
     }
 }
