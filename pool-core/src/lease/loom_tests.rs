@@ -102,6 +102,18 @@ fn loom_two_that_need_a_new_slab_get_a_record_each() {
 }
 
 #[test]
+fn loom_two_that_make_the_stripe_at_once_lose_no_record() {
+    model(|| {
+        let leases = Arc::new(Leases::new());
+        let other = Arc::clone(&leases);
+        let first = thread::spawn(move || begin(&other, 1).is_some());
+        let second = begin(&leases, 2).is_some();
+        assert!(first.join().unwrap() && second && begin(&leases, 3).is_some());
+        assert_eq!(leases.counts(), (3, 0));
+    });
+}
+
+#[test]
 fn loom_a_full_table_has_room_again_after_an_end() {
     model(|| {
         let leases = Arc::new(Leases::new());

@@ -56,11 +56,14 @@ pub(crate) struct LeaseId(NonZeroU64);
 /// The leases on record of one pool. It knows no clock: time is the pool's age, in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct Leases {
-    /// By thread id. Made when a thread of theirs records its first lease.
-    stripes: [Lasting<Stripe>; STRIPES],
+    /// Made with the first record: most pools of a process may never have one.
+    stripes: Lasting<Stripes>,
     budget: Budget,
     watches: Lasting<Watches>,
 }
+
+/// By thread id. Each is made when a thread of its own records its first lease.
+type Stripes = [Lasting<Stripe>; STRIPES];
 
 /// As many threads as work at once record without sharing; more share.
 const STRIPES: usize = if cfg!(ebbpool_loom) { 1 } else { 16 };
@@ -69,11 +72,7 @@ const _: () = assert!(STRIPES.ilog2() + PLACE_BITS + STATE_BITS <= 64, "an id is
 
 impl Leases {
     pub(crate) fn new() -> Self {
-        Self {
-            stripes: std::array::from_fn(|_| Lasting::new()),
-            budget: Budget::new(),
-            watches: Lasting::new(),
-        }
+        Self { stripes: Lasting::new(), budget: Budget::new(), watches: Lasting::new() }
     }
 
     /// Puts a lease that begins now on record. `None`, and counted as missed, if the table is full.
@@ -86,28 +85,41 @@ impl Leases {
 
     fn put(&self, entry: Entry) -> Option<LeaseId> {
         let stripe = thread_id::current() as usize % STRIPES;
-        let (records, _) = self.stripes[stripe].get_or_make(|| Stripe::new(&self.budget));
+        let (stripes, _) = self.stripes.get_or_make(|| std::array::from_fn(|_| Lasting::new()));
+        let records = self.stripe_of(&stripes[stripe]);
         let (place, state) = records.begin(&entry, &self.budget)?;
         LeaseId::new(stripe, place, state)
+    }
+
+    fn stripe_of<'a>(&self, cell: &'a Lasting<Stripe>) -> &'a Stripe {
+        let mut taken = 0;
+        let (stripe, is_ours) = cell.get_or_make(|| {
+            let stripe = Stripe::new(&self.budget);
+            taken = stripe.own();
+            stripe
+        });
+        if taken > 0 && !is_ours {
+            self.budget.give(taken); // another thread's was first
+        }
+        stripe
     }
 
     /// The lease has ended.
     pub(crate) fn end(&self, id: LeaseId) {
         let (stripe, place, state) = id.parts();
-        let ended = self.stripes[stripe].get().is_some_and(|records| records.end(place, state));
+        let ended = self.stripe(stripe).is_some_and(|records| records.end(place, state));
         debug_assert!(ended, "who ends a lease is the only one who has it");
     }
 
     fn is_open(&self, id: LeaseId) -> bool {
         let (stripe, place, state) = id.parts();
-        self.stripes[stripe].get().is_some_and(|records| records.is_on(place, state))
+        self.stripe(stripe).is_some_and(|records| records.is_on(place, state))
     }
 
     /// The leases that are on record, in no order. One that begins or ends meanwhile may be among them or not.
     pub(crate) fn open(&self, now_ns: u64) -> Vec<OpenLease> {
         let mut open = Vec::new();
-        for (number, stripe) in self.stripes.iter().enumerate() {
-            let Some(stripe) = stripe.get() else { continue };
+        for (number, stripe) in self.stripes() {
             stripe.for_each(|place, state, entry| {
                 open.extend(LeaseId::new(number, place, state).map(|id| OpenLease {
                     id: id.0.get(),
@@ -123,8 +135,17 @@ impl Leases {
 
     /// Leases on record that have not ended, and leases missed.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        let counts = self.stripes.iter().filter_map(Lasting::get).map(Stripe::counts);
+        let counts = self.stripes().map(|(_, stripe)| stripe.counts());
         counts.fold((0, 0), |sum, stripe| (sum.0 + stripe.0, sum.1 + stripe.1))
+    }
+
+    fn stripe(&self, number: usize) -> Option<&Stripe> {
+        self.stripes.get()?[number].get()
+    }
+
+    fn stripes(&self) -> impl Iterator<Item = (usize, &Stripe)> {
+        let stripes = self.stripes.get().into_iter().flatten().enumerate();
+        stripes.filter_map(|(number, stripe)| Some((number, stripe.get()?)))
     }
 }
 

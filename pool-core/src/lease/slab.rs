@@ -82,6 +82,11 @@ impl Stripe {
         }
     }
 
+    /// What it took of the budget for itself.
+    pub(crate) fn own(&self) -> u32 {
+        self.own
+    }
+
     /// Puts a lease on a free record. `None`, and counted as missed, if there is none.
     pub(crate) fn begin(&self, entry: &Entry, budget: &Budget) -> Option<(Place, u64)> {
         let hint = self.hint.load(Relaxed);

@@ -73,7 +73,7 @@ fn the_end_of_an_old_lease_leaves_a_newer_one_on_the_same_record() {
     let new = begin(&leases, 2).unwrap();
     let (stripe, place, state) = old.parts();
     assert_eq!((stripe, place), (new.parts().0, new.parts().1), "the same record");
-    assert!(!leases.stripes[stripe].get().unwrap().end(place, state));
+    assert!(!leases.stripe(stripe).unwrap().end(place, state));
     assert!(leases.is_open(new) && leases.counts() == (1, 0));
 }
 
@@ -88,6 +88,19 @@ fn every_place_in_a_stripe_has_an_id_of_its_own() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 10_000);
+}
+
+#[test]
+fn a_forked_child_tells_although_its_parent_was_at_it() {
+    let leases = Leases::new();
+    let (_, heard) = listen(&leases, ticks(0));
+    let _lease = begin(&leases, 0).unwrap();
+    leases.pretend_that_it_tells(std::process::id());
+    leases.tell("pool", &|| 1);
+    assert_eq!(heard.lock().unwrap().len(), 0, "another thread is at it");
+    leases.pretend_that_it_tells(u32::MAX); // no process has that id
+    leases.tell("pool", &|| 1);
+    assert_eq!(heard.lock().unwrap().len(), 1);
 }
 
 /// A listener's events, as they come.
