@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn unreasoned(text: &str) -> usize {
-        reasons(&Repo::of(&[("pool-core/src/slot/", &sample(text))])).len()
+        reasons(&Repo::of(&[("pool-core/src/slot/mod.rs", &sample(text))])).len()
     }
 
     #[test]
