@@ -33,8 +33,12 @@ fn threads_beyond_the_last_id_use_the_depot() {
             drop(guards);
         }
         assert!(pool.get().is_empty(), "recycled on the way");
-        assert_eq!((pool.prefill(1), pool.retain(|_| true).busy_slots), (1, 0));
-        drop((pool.try_get().unwrap(), Pool::new("another", String::new).get()));
+        assert_eq!(pool.retain(|_| true).busy_slots, 0);
+        // Either may find the depot busy with the other thread, and neither waits.
+        while pool.prefill(1) == 0 || pool.try_get().is_none() {
+            thread::yield_now();
+        }
+        drop(Pool::new("another", String::new).get());
     });
     let stats = balanced(&registry);
     assert_eq!((stats.lent_objects, stats.slots), (0, slots));
