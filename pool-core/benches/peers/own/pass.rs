@@ -7,7 +7,7 @@ use crate::figures::{Figures, Series, US};
 use crate::names::{self, OURS};
 use crate::rows::ours::Ours;
 use crate::shapes::Peer;
-use pool_core::Capacity;
+use pool_core::{Capacity, Sampling, Setting};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -22,7 +22,9 @@ const OBJECTS: usize = 4;
 pub(crate) fn measure(plan: &Plan, figures: &mut Figures) -> Result<(), String> {
     // Room for all of it, else the sleepers' objects would be dropped and there were nothing to collect.
     let capacity = Capacity::new(1 << 16, 1 << 30).map_err(|e| e.to_string())?;
-    let ours = Ours::built(|builder| builder.capacity(capacity));
+    // Without trials: one of them would drop an object that a sleeper is to leave.
+    let untimed = Sampling::DEFAULT.with_timing_one_in(0).map_err(|e| e.to_string())?;
+    let ours = Ours::built(|builder| builder.capacity(capacity).knob(Setting::Sampling(untimed)));
     let rounds = plan.rounds(ROUNDS);
     let crew = Crew::new();
     let passes = thread::scope(|scope| {
