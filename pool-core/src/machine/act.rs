@@ -95,10 +95,12 @@ impl Machine {
     }
 
     fn get(self: &Rc<Self>) {
-        let Some(pool) = self.handles.borrow().last().map(Rc::clone) else { return };
         if self.ledger.lock().objects.len() >= OBJECTS_MAX {
             return;
         }
+        let Some(handle) = self.handles.borrow().last().map(Rc::clone) else { return };
+        let using = Using(self, Some(handle));
+        let Some(pool) = &using.1 else { return };
         let expected = self.model.borrow().in_force;
         let recorded = self.model.borrow().is_recorded_now();
         let under_way = Getting::begin(self);
@@ -124,7 +126,6 @@ impl Machine {
         drop(model);
         self.held.borrow_mut().push(Held { guard, recorded });
         self.reach(|reached| reached.gets += 1);
-        self.drop_handle(Some(pool));
     }
 
     fn give_back(self: &Rc<Self>, which: usize, how: Option<Badly>) {
@@ -218,6 +219,15 @@ impl Machine {
     /// Whether nothing is under way but the operation that asks.
     pub(super) fn is_alone(&self) -> bool {
         self.threads.borrow().acting.len() <= 1
+    }
+}
+
+/// The handle by which a get is under way. A get that panics may let the last one go, too.
+struct Using<'a>(&'a Machine, Option<Rc<Pool<Ticket>>>);
+
+impl Drop for Using<'_> {
+    fn drop(&mut self) {
+        self.0.drop_handle(self.1.take());
     }
 }
 
