@@ -2,35 +2,17 @@
 //! optimiser's opinion of what anybody will read does not count. `cargo xtask test` runs this in release too.
 #![cfg(target_os = "linux")]
 
+mod memory;
+
+use memory::{LEN, Memory, SECRET};
 use pool_core::{Keep, Recycle, Retention, Scrub};
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::fs::File;
 use std::hint::black_box;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-/// A byte that zeroed or fresh memory does not hold.
-const SECRET: u8 = 0xA7;
 /// The same as text: a letter.
 const LETTER: u8 = b'k';
-/// Small enough that the allocator keeps it mapped, and in this thread's own list, when it is freed.
-const LEN: usize = 600;
-
-/// How often `byte` stands in the `len` bytes at `address`, whoever they belong to.
-struct Memory(File);
-
-impl Memory {
-    fn open() -> Self {
-        Self(File::open("/proc/self/mem").unwrap())
-    }
-
-    fn count(&self, address: usize, len: usize, byte: u8) -> usize {
-        let mut seen = [0; 2 * LEN];
-        self.0.read_exact_at(&mut seen[..len], address as u64).unwrap();
-        seen[..len].split(|seen| *seen == byte).count() - 1
-    }
-}
 
 /// Storage that was full of secret bytes and has few in its length now: the rest is spare capacity.
 fn secret_bytes() -> Vec<u8> {
@@ -117,30 +99,6 @@ fn a_shared_buffer_is_scrubbed_also_where_it_was_read_past() {
     front.scrub();
     assert_eq!(memory.count(at, LEN, SECRET), LEN - 200);
     assert!(back.iter().all(|byte| *byte == SECRET));
-}
-
-/// Writes to storage that is freed right after are the first that an optimiser removes, as soon as it knows
-/// whose storage it is: the box is a plain pointer to it.
-#[inline(never)]
-fn use_and_free(scrub: bool) -> usize {
-    let mut bytes: Box<[u8; LEN]> = black_box(Box::new([SECRET; LEN]));
-    let at = bytes.as_ptr() as usize;
-    if scrub {
-        bytes.scrub();
-    }
-    at
-}
-
-#[test]
-fn what_is_freed_right_after_was_overwritten_before() {
-    let memory = Memory::open();
-    let at = use_and_free(true);
-    assert_eq!(memory.count(at, LEN, SECRET), 0);
-    // The control: without it, the bytes are there. glibc writes only its links, at the start.
-    if cfg!(target_env = "gnu") {
-        let at = use_and_free(false);
-        assert!(memory.count(at, LEN, SECRET) >= LEN - 64);
-    }
 }
 
 #[test]
