@@ -74,7 +74,7 @@ impl History {
             valid: limit_bytes.is_some() && usage_bytes.is_some(),
             invalid_reason: invalid_reason(&memory.limit, &memory.usage),
             state: self.state,
-            pressure: plan.as_ref().map_or(0.0, |plan| plan.pressure),
+            pressure: plan.as_ref().map_or(0.0, |plan| plan.pressure.highest()),
             watermarks: limit_bytes.map(watermarks),
             budget_bytes: plan.as_ref().and_then(|plan| plan.budget_bytes),
             grant_bytes: grant.left(),

@@ -1,10 +1,10 @@
 //! What one tick sees: memory, heap and pools, taken together. Turns it into inputs for the decision.
 
 use crate::act::{Done, Knobs, is_pinned};
-use crate::decide::{Inputs, PoolInputs};
+use crate::decide::{Inputs, PauseInputs, PoolInputs};
 use crate::heap::Heap;
 use crate::sense::{LimitSource, MemorySample, MemorySensor};
-use pool_core::{Managed, PoolStats, Registry};
+use pool_core::{Managed, PoolStats, Registry, Worth};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -90,6 +90,20 @@ impl Senses {
     }
 }
 
+impl SeenPool {
+    /// What a reuse saves, once enough leases have been timed to say.
+    fn saved_ns(&self) -> Option<f64> {
+        let arms = &self.stats.arms;
+        let enough = arms.pooled.samples.min(arms.fresh.samples) >= Worth::SAMPLES;
+        enough.then(|| self.stats.worth().saved_ns_per_lease.max(0.0))
+    }
+
+    fn floor_bytes(&self) -> u64 {
+        let objects = u64::from(self.knobs.capacity.value.objects_floor());
+        objects.saturating_mul(self.stats.expected_weight)
+    }
+}
+
 impl Seen {
     /// Has each pool tell its listeners what is new, as often as suspects are looked up. They are somebody's code:
     /// what panics there has been printed, and ends nothing here.
@@ -114,9 +128,14 @@ impl Seen {
             lent_objects: pool.stats.lent_objects,
             lent_bytes: pool.stats.lent_bytes,
             gets_total: pool.stats.gets.total(),
+            created_total: pool.stats.gets.created,
+            ghost_hits_total: pool.stats.ghost_hits,
+            saved_ns: pool.saved_ns(),
             expected_weight_bytes: pool.stats.expected_weight,
             capacity_bytes: knobs.capacity_bytes(&pool.stats.name, &pool.knobs.capacity),
             capacity_objects: pool.stats.capacity_objects,
+            floor_bytes: pool.floor_bytes(),
+            weight: pool.knobs.priority.value.weight(),
             pinned: is_pinned(&pool.knobs),
             suspect_sites: pool.suspect_sites,
         };
@@ -131,6 +150,8 @@ impl Seen {
             heap_free_bytes: self.heap_free_bytes,
             heap_clean_bytes: done.heap_clean_bytes,
             purges_total: done.purges_total,
+            psi_some_ratio: None,
+            pause: PauseInputs::default(),
             pools: self.pools.iter().map(pool).collect(),
         }
     }

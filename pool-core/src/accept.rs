@@ -30,6 +30,9 @@ impl Shared {
                 None
             }
             Err(reason) => {
+                if reason == DropReason::Full {
+                    self.account.ghosts.dropped(self.account.credit.magazine(weight));
+                }
                 entry.add(&counters.dropped[reason as usize], 1);
                 entry.add(&counters.dropped_bytes, weight);
                 Some(node)

@@ -129,6 +129,9 @@ impl Shared {
 
     /// Drainer lock held.
     pub(crate) fn count_trimmed(&self, node: NodePtr, reason: DropReason) {
+        if reason == DropReason::Pressure {
+            self.account.ghosts.dropped(self.account.credit.magazine(node.weight()));
+        }
         Counters::add(&self.trimmed.objects[reason as usize], 1);
         Counters::add(&self.trimmed.bytes, node.weight());
     }

@@ -52,6 +52,7 @@ mod events;
 #[cfg(feature = "failpoints")]
 pub mod fault;
 mod fence;
+mod ghosts;
 mod grant;
 mod guard;
 mod headroom;

@@ -67,7 +67,9 @@ impl Shared {
         let counters = entry.counters();
         entry.add(&counters.created, 1);
         entry.add(&counters.created_bytes, weight);
-        if !due.may_reuse() {
+        if due.may_reuse() {
+            self.account.ghosts.created();
+        } else {
             entry.add(&counters.bypassed, 1);
         }
         entry.add(&counters.gets, 1);

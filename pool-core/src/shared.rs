@@ -8,6 +8,7 @@ use crate::counters::Counters;
 use crate::credit::Credit;
 use crate::depot::Depot;
 use crate::events::Rates;
+use crate::ghosts::Ghosts;
 use crate::knobs::KnobSet;
 use crate::lease::Leases;
 use crate::node::NodePtr;
@@ -62,6 +63,7 @@ pub(crate) struct Account {
     pub(crate) credit: Credit,
     /// Returns that found no credit.
     pub(crate) refused: AtomicU64,
+    pub(crate) ghosts: Ghosts,
     /// What a return weighs, smoothed over the last eight changes.
     expected_weight: AtomicU64,
 }
@@ -125,6 +127,7 @@ impl Shared {
                 handles: AtomicUsize::new(1),
                 credit: Credit::new(objects, bytes),
                 refused: AtomicU64::new(0),
+                ghosts: Ghosts::new(),
                 expected_weight: AtomicU64::new(0),
             },
             closed: AtomicBool::new(false),

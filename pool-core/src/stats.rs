@@ -160,6 +160,9 @@ pub struct PoolStats {
     pub consistent: bool,
     /// Gets by outcome.
     pub gets: Gets,
+    /// Creates that one more magazine of capacity would have saved: gets that found nothing idle while the pool was
+    /// short of objects that it had dropped as `full` or `pressure`. What more capacity is worth.
+    pub ghost_hits: u64,
     /// Returns whose object was kept.
     pub returns_kept: u64,
     /// Returns whose object was dropped, by [`DropReason`] (index: its discriminant).

@@ -72,6 +72,7 @@ impl Shared {
                 created: total.created.saturating_sub(total.bypassed),
                 bypassed: total.bypassed,
             },
+            ghost_hits: self.account.ghosts.hits(),
             returns_kept: total.kept,
             returns_dropped: total.dropped,
             created,

@@ -2,7 +2,7 @@
 
 use super::reason::Reason;
 use super::signals::Signals;
-use super::{Inputs, Plan, Policy};
+use super::{Inputs, Plan, Policy, Pressure};
 use std::time::Duration;
 
 /// Leaves every capacity as it is and grants without limit; reports the state all the same.
@@ -20,7 +20,7 @@ impl Policy for Fixed {
         let mut plan = Plan::unchanged(inputs, Reason::Fixed);
         if let Some(view) = self.signals.look(now, inputs) {
             plan.state = view.state;
-            plan.pressure = view.pressure();
+            plan.pressure = Pressure { memory: view.pressure(), ..Pressure::default() };
             plan.reasons.splice(0..0, view.transition.map(Reason::State));
         }
         plan

@@ -13,7 +13,9 @@
 mod budget;
 pub mod filters;
 mod fixed;
+mod inputs;
 pub mod leak;
+mod plan;
 #[cfg(test)]
 mod plant_tests;
 mod reason;
@@ -28,12 +30,13 @@ mod tide;
 mod tide_tests;
 
 pub use fixed::Fixed;
+pub use inputs::{Inputs, PauseInputs, PoolInputs};
+pub use plan::{LeaseWish, Plan, PoolPlan, Pressure};
 pub use reason::Reason;
 pub use split::{Demand, Share, split};
 pub use state::State;
 pub use tide::Tide;
 
-use serde::Serialize;
 use std::time::Duration;
 
 /// Turns what was seen into what to do.
@@ -77,127 +80,6 @@ pub trait Policy: Send {
 
     /// Decides. `now` is the time since the controller started and never falls.
     fn decide(&mut self, now: Duration, inputs: &Inputs) -> Plan;
-}
-
-/// What a policy knows: plain numbers of one moment. `None` is a reading that must not be used, never a zero.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Inputs {
-    /// The limit that binds, bytes.
-    pub limit_bytes: Option<u64>,
-    /// What counts against it, without clean page cache, bytes. Read at the same moment as the limit.
-    pub usage_bytes: Option<u64>,
-    /// Resident memory of this process, bytes.
-    pub rss_bytes: Option<u64>,
-    /// Which cgroup binds. When it changes, limit and usage jump to another pair.
-    pub level: String,
-    /// Processes that were killed for memory and reclaims that failed, cumulative.
-    pub oom_total: u64,
-    /// How often the group ran into its limit, cumulative.
-    pub max_total: u64,
-    /// What creates may still take, bytes; negative when they went on without. `None` without a grant.
-    pub grant_left_bytes: Option<i64>,
-    /// Bytes in free blocks that the allocator of this process keeps, resident or not, if it says.
-    pub heap_free_bytes: Option<u64>,
-    /// What was left of them when the allocator was last asked to give free memory back: blocks without pages.
-    pub heap_clean_bytes: u64,
-    /// Times that the allocator was asked.
-    pub purges_total: u64,
-    /// One entry a pool, in the order of registration.
-    pub pools: Vec<PoolInputs>,
-}
-
-/// One pool at that moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct PoolInputs {
-    /// The name, unique.
-    pub name: String,
-    /// Idle objects.
-    pub idle_objects: u64,
-    /// Their bytes.
-    pub idle_bytes: u64,
-    /// Lent objects.
-    pub lent_objects: u64,
-    /// Their bytes when they were lent.
-    pub lent_bytes: u64,
-    /// Gets, cumulative.
-    pub gets_total: u64,
-    /// What an object weighs on the average, bytes.
-    pub expected_weight_bytes: u64,
-    /// Idle bytes that the pool may hold now.
-    pub capacity_bytes: u64,
-    /// Idle objects that the pool may hold: its owner's bound, which policies leave alone.
-    pub capacity_objects: u64,
-    /// A person or an operator has set the capacity: policies plan around it.
-    pub pinned: bool,
-    /// Sites with leases that are out for too long.
-    pub suspect_sites: u64,
-}
-
-/// What a policy wants.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Plan {
-    /// How near the limit usage is.
-    pub state: State,
-    /// The same as one number, 0 (at .80 of the limit or below) to 1 (at .95 or above).
-    pub pressure: f64,
-    /// Idle bytes that all pools together may hold. `None`: this policy sets no budget.
-    pub budget_bytes: Option<u64>,
-    /// Bytes that creates may take until the next plan. `None`: any number.
-    pub grant_bytes: Option<u64>,
-    /// One entry a pool of the inputs, in their order.
-    pub pools: Vec<PoolPlan>,
-    /// The allocator should give free memory back to the kernel.
-    pub purge: bool,
-    /// Why; at least one, the most important first.
-    pub reasons: Vec<Reason>,
-}
-
-impl Plan {
-    /// A plan that leaves every knob as it is and grants without limit.
-    #[must_use]
-    pub fn unchanged(inputs: &Inputs, reason: Reason) -> Self {
-        let pools = inputs.pools.iter().map(|pool| PoolPlan::unchanged(&pool.name)).collect();
-        Self {
-            state: State::Normal,
-            pressure: 0.0,
-            budget_bytes: None,
-            grant_bytes: None,
-            pools,
-            purge: false,
-            reasons: vec![reason],
-        }
-    }
-}
-
-/// What a plan wants of one pool.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PoolPlan {
-    /// The pool's name.
-    pub name: String,
-    /// Idle bytes that it may hold. `None`: leave the knob alone.
-    pub capacity_bytes: Option<u64>,
-    /// How many leases to record. `None`: leave the knob alone. Set by the leak watch.
-    pub leases: Option<LeaseWish>,
-    /// Leases that seem to be lost. Set by the leak watch.
-    pub lost_estimate: u64,
-}
-
-impl PoolPlan {
-    /// Leaves every knob of the pool alone.
-    #[must_use]
-    pub fn unchanged(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
-    }
-}
-
-/// How many leases to record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeaseWish {
-    /// All of them, to find a site.
-    All,
-    /// As many as before.
-    AsBefore,
 }
 
 /// A policy with the leak watch beside it.

@@ -27,7 +27,7 @@ use super::retained::{Matched, Retained};
 use super::signals::{Signals, View};
 use super::split::{Demand, Share, split};
 use super::state::State;
-use super::{Inputs, Plan, Policy, PoolInputs, PoolPlan, safe_bytes, share_of};
+use super::{Inputs, Plan, Policy, PoolInputs, PoolPlan, Pressure, safe_bytes, share_of};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -119,9 +119,10 @@ impl Policy for Tide {
         let dirty = retained_bytes >= share_of(view.limit_bytes, PURGE_PERMILLE);
         Plan {
             state: view.state,
-            pressure: view.pressure(),
+            pressure: Pressure { memory: view.pressure(), ..Pressure::default() },
             budget_bytes: Some(self.budget.bytes()),
             grant_bytes: Some(grant_bytes(&view, inputs)),
+            is_reclaimable: true,
             pools,
             purge: dirty || view.state >= State::High,
             reasons,
