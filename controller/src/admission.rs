@@ -5,7 +5,7 @@
 //! question is answered by the grant, which every create is charged against at once: it may be overdrawn up to the
 //! high watermark, and not beyond. Knows no requests, and refuses nothing by itself.
 
-use crate::decide::{State, share_of};
+use crate::decide::{Inputs, State, share_of};
 use crate::shared::Shared;
 use std::fmt;
 use std::sync::Arc;
@@ -67,11 +67,13 @@ pub(crate) struct Valve {
 
 impl Valve {
     /// Sets how far the grant may be overdrawn until the next tick. `usage_bytes` is the one that the grant was
-    /// made from; without it the last word stands.
-    pub(crate) fn set(&self, limit_bytes: Option<u64>, usage_bytes: Option<u64>, lent_bytes: u64) {
-        if let (Some(limit), Some(usage)) = (limit_bytes, usage_bytes) {
+    /// made from; without it the last word stands. Where what pools give up stays in the process, only less work
+    /// helps: then it may not be overdrawn.
+    pub(crate) fn set(&self, inputs: &Inputs, lent_bytes: u64, is_reclaimable: bool) {
+        if let (Some(limit), Some(usage)) = (inputs.limit_bytes, inputs.usage_bytes) {
             let to_high = share_of(limit, State::High.enter_permille()).saturating_sub(usage);
-            let by_usage = to_high.min(share_of(limit, OVERDRAFT_PERMILLE));
+            let overdraft = if is_reclaimable { share_of(limit, OVERDRAFT_PERMILLE) } else { 0 };
+            let by_usage = to_high.min(overdraft);
             let always = share_of(limit, ALWAYS_LENT_PERMILLE).saturating_sub(lent_bytes);
             let bytes = i64::try_from(by_usage.max(always)).unwrap_or(i64::MAX);
             self.overdraft_bytes.store(bytes, Relaxed);
@@ -95,8 +97,19 @@ mod tests {
 
     fn valve(usage: u64, lent: u64) -> Valve {
         let valve = Valve::default();
-        valve.set(Some(LIMIT), Some(usage), lent);
+        valve.set(&inputs(Some(usage)), lent, true);
         valve
+    }
+
+    fn inputs(usage_bytes: Option<u64>) -> Inputs {
+        Inputs { limit_bytes: Some(LIMIT), usage_bytes, ..Inputs::default() }
+    }
+
+    #[test]
+    fn where_nothing_comes_back_the_grant_is_the_end() {
+        let valve = Valve::default();
+        valve.set(&inputs(Some(500_000)), 400_000, false);
+        assert_eq!([380_000, 1, 0].map(|left| valve.admits(Some(left))), [true, true, false]);
     }
 
     #[test]
@@ -125,7 +138,7 @@ mod tests {
     #[test]
     fn without_a_reading_the_last_word_stands() {
         let valve = valve(890_000, 500_000);
-        valve.set(Some(LIMIT), None, 0);
+        valve.set(&inputs(None), 0, true);
         assert!(!valve.admits(Some(-30_000)));
     }
 }

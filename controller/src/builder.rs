@@ -21,6 +21,7 @@ pub struct Builder {
     lease_suspect_after: Duration,
     environment: Option<OsString>,
     lease: Duration,
+    runtime: Option<tokio::runtime::Handle>,
 }
 
 impl Default for Builder {
@@ -33,6 +34,7 @@ impl Default for Builder {
             lease_suspect_after: Self::LEASE_SUSPECT_AFTER_DEFAULT,
             environment: std::env::var_os(Mode::VARIABLE),
             lease: LEASE,
+            runtime: None,
         }
     }
 }
@@ -77,6 +79,14 @@ impl Builder {
         self
     }
 
+    /// The service's runtime: how late its timers are counts as a pause, beside those of a thread. It must have been
+    /// built with its time driver (`enable_time` or `enable_all`). A task of 40 short turns a second.
+    #[must_use]
+    pub fn runtime(mut self, runtime: &tokio::runtime::Handle) -> Self {
+        self.runtime = Some(runtime.clone());
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn environment(mut self, value: Option<&str>) -> Self {
         self.environment = value.map(OsString::from);
@@ -98,7 +108,7 @@ impl Builder {
         let mode = self.mode.overridden_by(self.environment.as_deref()).map_err(BuildError::UnknownMode)?;
         let shared = Shared::new(registry, mode, self.lease_suspect_after, self.lease);
         let senses = Senses::open(self.limit, self.lease_suspect_after);
-        Ok(Controller::new(mode, senses, Decider::new(self.policy), shared))
+        Ok(Controller::new(mode, senses, Decider::new(self.policy), shared, self.runtime))
     }
 }
 

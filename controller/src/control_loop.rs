@@ -7,11 +7,12 @@ use crate::history::History;
 use crate::mode::Mode;
 use crate::runner::{Handle, Runner};
 use crate::seen::{Seen, Senses};
+use crate::sense::lag::{self, Lags};
 use crate::shared::Shared;
 use crate::status::Status;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// Time between two ticks.
@@ -42,6 +43,8 @@ pub struct Controller {
     act: Act,
     history: History,
     shared: Arc<Shared>,
+    /// The service's, to be watched once the controller runs.
+    runtime: Option<tokio::runtime::Handle>,
 }
 
 impl Controller {
@@ -51,10 +54,16 @@ impl Controller {
         Builder::default()
     }
 
-    pub(crate) fn new(mode: Mode, senses: Senses, decider: Decider, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        mode: Mode,
+        senses: Senses,
+        decider: Decider,
+        shared: Arc<Shared>,
+        runtime: Option<tokio::runtime::Handle>,
+    ) -> Self {
         let history = History::new(mode, decider.policy_name());
         let act = Act::new(shared.registry.clone(), mode == Mode::Enforce);
-        Self { mode, senses, decider, act, history, shared }
+        Self { mode, senses, decider, act, history, shared, runtime }
     }
 
     /// One turn by hand: looks, decides, acts according to the mode, publishes. `now` should not fall; a time
@@ -63,14 +72,14 @@ impl Controller {
     pub fn tick(&mut self, now: Instant) -> Arc<Status> {
         let began = Instant::now();
         let at = now.saturating_duration_since(self.shared.started);
-        let seen = self.senses.look(at, &self.shared.registry);
-        let status = self.turn(began, at, &seen);
+        let seen = self.senses.look(at, now, &self.shared.registry);
+        let status = self.turn(began, (at, now), &seen);
         seen.tell_suspects(); // last: whoever listens keeps nothing waiting but the next turn
         status
     }
 
     /// Decides, acts and publishes.
-    fn turn(&mut self, began: Instant, at: Duration, seen: &Seen) -> Arc<Status> {
+    fn turn(&mut self, began: Instant, (at, now): (Duration, Instant), seen: &Seen) -> Arc<Status> {
         if self.mode == Mode::Off {
             let status = self.history.record(at, seen, None, &self.act.done(), &self.shared.registry);
             return self.shared.publish(status);
@@ -78,8 +87,8 @@ impl Controller {
         let done_before = self.act.done();
         let inputs = seen.inputs(self.act.knobs(), &done_before);
         let plan = self.decider.decide(at, &inputs);
-        self.shared.valve.set(inputs.limit_bytes, inputs.usage_bytes, seen.lent_bytes());
-        let done = self.act.carry_out(at, &seen.managed, &plan, inputs.limit_bytes);
+        self.shared.valve.set(&inputs, seen.lent_bytes(), plan.is_reclaimable);
+        let done = self.act.carry_out(at, now, &seen.managed, &plan, inputs.limit_bytes);
         let mut status = self.history.record(at, seen, Some(plan), &done, &self.shared.registry);
         status.tick_time = began.elapsed();
         self.shared.lease.renew(at, inputs.limit_bytes);
@@ -100,6 +109,17 @@ impl Controller {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Starts to watch the runtime, if there is one, and returns what the probe of the operating system's timers is to
+    /// write to.
+    pub(crate) fn watch_lag(&mut self) -> Weak<Lags> {
+        let probes = &mut self.senses.probes;
+        if let Some(runtime) = &self.runtime {
+            let lags = probes.runtime.insert(Arc::default());
+            runtime.spawn(lag::probe_task(Arc::downgrade(lags)));
+        }
+        Arc::downgrade(probes.thread.insert(Arc::default()))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

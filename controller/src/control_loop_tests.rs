@@ -166,7 +166,7 @@ fn suspects_are_looked_up_once_a_second_and_reach_the_decision() {
     let suspect = Suspect::by_site([lease(1), lease(2)]).remove(0);
     let sites = |rig: &mut Rig| {
         rig.ticks += 1;
-        let seen = rig.controller.senses.look(TICK * rig.ticks, &rig.registry);
+        let seen = rig.controller.senses.look(TICK * rig.ticks, Instant::now(), &rig.registry);
         seen.pools[0].suspect_sites
     };
     assert_eq!(sites(&mut rig), 0);

@@ -1,11 +1,11 @@
 //! What must be remembered from tick to tick to tell a status: peaks, counts, the last decision.
 
 use crate::act::Done;
-use crate::decide::{Plan, Reason, State, share_of};
+use crate::decide::{Plan, Pressure, Reason, State, share_of};
 use crate::mode::Mode;
 use crate::seen::{Seen, SeenPool};
-use crate::sense::{Reading, Source};
-use crate::status::{Decision, MemoryStatus, PoolBrief, Status, Watermarks};
+use crate::sense::{PauseSample, Reading, Source};
+use crate::status::{Decision, MemoryStatus, PauseStatus, PoolBrief, Status, Watermarks};
 use pool_core::Registry;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,6 +59,7 @@ impl History {
         let peaks = [usage_bytes, memory.usage_raw.value(), memory.kernel_peak];
         self.peak_bytes = peaks.into_iter().flatten().fold(self.peak_bytes, u64::max);
         let grant = registry.grant();
+        let pressure_parts = plan.as_ref().map_or_else(Pressure::default, |plan| plan.pressure);
         let memory = MemoryStatus {
             at_ms,
             tick: self.tick,
@@ -74,7 +75,10 @@ impl History {
             valid: limit_bytes.is_some() && usage_bytes.is_some(),
             invalid_reason: invalid_reason(&memory.limit, &memory.usage),
             state: self.state,
-            pressure: plan.as_ref().map_or(0.0, |plan| plan.pressure.highest()),
+            pressure: pressure_parts.highest(),
+            pressure_parts,
+            pause: pause(&seen.pause),
+            is_reclaimable: plan.as_ref().is_none_or(|plan| plan.is_reclaimable),
             watermarks: limit_bytes.map(watermarks),
             budget_bytes: plan.as_ref().and_then(|plan| plan.budget_bytes),
             grant_bytes: grant.left(),
@@ -119,6 +123,16 @@ fn brief(pool: &SeenPool, plan: Option<&Plan>) -> PoolBrief {
         capacity_bytes: pool.stats.capacity_bytes,
         hit_ratio: pool.stats.gets.hit_ratio(),
         lost_estimate: planned.map_or(0, |planned| planned.lost_estimate),
+    }
+}
+
+fn pause(pause: &PauseSample) -> PauseStatus {
+    PauseStatus {
+        lag_p99_ms: pause.lag.as_ref().map(|lag| lag.p99_ns as f64 / 1e6),
+        psi_some_ratio: pause.psi_some_ratio.value(),
+        psi_is_own: pause.psi_is_own,
+        major_faults_per_s: pause.major_faults_per_s,
+        cpu_is_taken: pause.cpu_is_taken,
     }
 }
 

@@ -66,4 +66,4 @@ pub use control_loop::{Controller, TICK};
 pub use mode::{Mode, UnknownMode};
 pub use runner::Handle;
 pub use sense::LimitSource;
-pub use status::{Decision, MemoryStatus, PoolBrief, Status, Watermarks};
+pub use status::{Decision, MemoryStatus, PauseStatus, PoolBrief, Status, Watermarks};

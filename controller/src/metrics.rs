@@ -63,7 +63,8 @@ pub const METRICS: &[MetricInfo] = &[
     counter("ebbpool_controller_grant_exceeded_total", &[], "Creates that went on without a grant."),
     counter("ebbpool_controller_knob_reversals_total", &[], "Turns of the most restless capacity."),
     gauge("ebbpool_controller_mode", &["mode"], "1 for the mode in force."),
-    gauge("ebbpool_controller_pressure", &[], "How near the limit usage is, 0 to 1."),
+    gauge("ebbpool_controller_pressure", &["part"], "How near trouble is, 0 to 1: memory, psi, pause."),
+    gauge("ebbpool_controller_reclaimable", &[], "1 unless what pools give up stays in the process."),
     counter("ebbpool_controller_reclaimed_bytes_total", &[], "Idle bytes taken back by trims and creates."),
     gauge("ebbpool_controller_signal_valid", &["signal"], "1 while a signal can be used."),
     gauge("ebbpool_controller_stalled", &[], "1 while no tick was completed for longer than a plan holds."),
@@ -78,7 +79,11 @@ pub const METRICS: &[MetricInfo] = &[
     gauge("ebbpool_leases_recorded", &["pool"], "Leases on record."),
     gauge("ebbpool_objects", &["pool", "state"], "Objects of a pool: idle, lent, or condemned."),
     gauge("ebbpool_process_bytes", &["kind"], "Memory: usage, rss, limit, peak, other, watermarks."),
+    gauge("ebbpool_process_cpu_taken", &[], "1 while lags are the doing of others who use the processors."),
+    gauge("ebbpool_process_lag_seconds", &[], "By how much timers are late, 99th percentile of two seconds."),
+    gauge("ebbpool_process_major_faults_per_second", &[], "Pages that had to be read before work went on."),
     counter("ebbpool_process_oom_kills_total", &[], "Processes of the group killed for memory."),
+    gauge("ebbpool_process_psi_some_ratio", &[], "Share of the time in which some task waited for memory."),
     counter("ebbpool_returns_total", &["pool", "outcome"], "Returns kept, or dropped by reason."),
 ];
 
@@ -162,19 +167,35 @@ fn collect_controller(samples: &mut Samples, handle: &Handle, status: &Status) {
     for (reason, count) in &status.decisions_by_reason {
         samples.add("ebbpool_controller_decisions_total", &[*reason], *count as f64);
     }
-    samples.add("ebbpool_controller_signal_valid", &["memory"], flag(memory.valid));
+    let parts = memory.pressure_parts;
+    for (part, value) in [("memory", parts.memory), ("psi", parts.psi), ("pause", parts.pause)] {
+        samples.add("ebbpool_controller_pressure", &[part], value);
+    }
+    let pause = &memory.pause;
+    let signals = [
+        ("memory", memory.valid),
+        ("psi", pause.psi_some_ratio.is_some()),
+        ("lag", pause.lag_p99_ms.is_some()),
+    ];
+    for (signal, valid) in signals {
+        samples.add("ebbpool_controller_signal_valid", &[signal], flag(valid));
+    }
     let plain = [
         ("ebbpool_controller_admission_refused_total", Some(handle.shared().valve.refused_total() as f64)),
         ("ebbpool_controller_budget_bytes", memory.budget_bytes.map(|b| b as f64)),
         ("ebbpool_controller_grant_bytes", memory.grant_bytes.map(|b| b as f64)),
         ("ebbpool_controller_grant_exceeded_total", Some(memory.grant_exceeded_total as f64)),
         ("ebbpool_controller_knob_reversals_total", Some(memory.knob_reversals as f64)),
-        ("ebbpool_controller_pressure", Some(memory.pressure)),
         ("ebbpool_controller_reclaimed_bytes_total", Some(memory.reclaimed_bytes_total as f64)),
+        ("ebbpool_controller_reclaimable", Some(flag(memory.is_reclaimable))),
         ("ebbpool_controller_stalled", Some(flag(handle.is_stalled()))),
         ("ebbpool_controller_tick_seconds", Some(status.tick_time.as_secs_f64())),
         ("ebbpool_controller_ticks_total", Some(memory.tick as f64)),
+        ("ebbpool_process_cpu_taken", Some(flag(pause.cpu_is_taken))),
+        ("ebbpool_process_lag_seconds", pause.lag_p99_ms.map(|ms| ms / 1e3)),
+        ("ebbpool_process_major_faults_per_second", pause.major_faults_per_s),
         ("ebbpool_process_oom_kills_total", Some(memory.oom_kills as f64)),
+        ("ebbpool_process_psi_some_ratio", pause.psi_some_ratio),
     ];
     for (name, value) in plain {
         if let Some(value) = value {
@@ -300,10 +321,21 @@ mod tests {
 
     #[test]
     fn what_is_collected_is_what_the_table_says() {
-        let registry = Registry::new();
         let handle = handle(&["a"]);
-        handle.metrics(&registry).expect("fresh names");
-        let families = registry.gather();
+        let mut status = Status::clone(&handle.status());
+        // What takes two seconds to be known.
+        let pause = &mut status.memory.pause;
+        (pause.lag_p99_ms, pause.psi_some_ratio, pause.major_faults_per_s) =
+            (Some(8.0), Some(0.5), Some(3.0));
+        let mut samples = Samples::default();
+        collect_controller(&mut samples, &handle, &status);
+        collect_pool(&mut samples, FakePool::new("a").as_ref(), 0, 0);
+        let families = samples.into_families();
+        let value = |name: &str| {
+            let family = families.iter().find(|family| family.name() == name);
+            family.map(|family| family.get_metric()[0].get_gauge().get_value().to_string())
+        };
+        assert_eq!(value("ebbpool_process_lag_seconds").as_deref(), Some("0.008"));
         let collected: Vec<_> = families.iter().map(MetricFamily::name).collect();
         let table: Vec<_> = METRICS.iter().map(|info| info.name).collect();
         assert_eq!(collected, table, "sorted by name, and complete");

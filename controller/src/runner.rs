@@ -4,6 +4,7 @@ use crate::act::watchdog;
 use crate::admission::Admission;
 use crate::control_loop::{Controller, TICK};
 use crate::mode::Mode;
+use crate::sense::lag;
 use crate::shared::{Shared, lock};
 use crate::status::Status;
 use std::fmt;
@@ -117,7 +118,10 @@ impl Runner {
     }
 
     /// If the second thread cannot be had, dropping the runner ends the first.
-    fn start_threads(&mut self, controller: Controller) -> io::Result<()> {
+    fn start_threads(&mut self, mut controller: Controller) -> io::Result<()> {
+        let (probe, signals) = (controller.watch_lag(), Arc::clone(&self.signals));
+        let probe = spawn("ebbpool-lag", move || lag::probe_thread(&probe, || !signals.stop.load(Relaxed)))?;
+        lock(&self.threads).push(probe);
         let signals = Arc::clone(&self.signals);
         let control = spawn("ebbpool-control", move || run(controller, &signals))?;
         let thread = control.thread().clone();

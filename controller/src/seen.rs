@@ -3,12 +3,14 @@
 use crate::act::{Done, Knobs, is_pinned};
 use crate::decide::{Inputs, PauseInputs, PoolInputs};
 use crate::heap::Heap;
-use crate::sense::{LimitSource, MemorySample, MemorySensor};
+use crate::sense::lag::Probes;
+use crate::sense::pause::Pauses;
+use crate::sense::{LimitSource, MemorySample, MemorySensor, PauseSample};
 use pool_core::{Managed, PoolStats, Registry, Worth};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Suspects are looked up this often: a pool reads its whole table of leases for it.
 const SUSPECTS_EVERY: Duration = Duration::from_secs(1);
@@ -17,6 +19,9 @@ const SUSPECTS_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Senses {
     memory: MemorySensor,
+    pauses: Pauses,
+    /// Those that run; without any, lag is not known.
+    pub(crate) probes: Probes,
     heap: Heap,
     suspect_after: Duration,
     suspect_sites: BTreeMap<String, u64>,
@@ -26,6 +31,7 @@ pub(crate) struct Senses {
 /// What was seen at one moment.
 pub(crate) struct Seen {
     pub(crate) memory: MemorySample,
+    pub(crate) pause: PauseSample,
     pub(crate) heap_free_bytes: Option<u64>,
     pub(crate) grant_left_bytes: Option<i64>,
     /// The pools that follow, as they can be acted upon.
@@ -45,6 +51,8 @@ impl Senses {
     pub(crate) fn open(limit: LimitSource, suspect_after: Duration) -> Self {
         Self {
             memory: MemorySensor::open(limit),
+            pauses: Pauses::open(),
+            probes: Probes::default(),
             heap: Heap::default(),
             suspect_after,
             suspect_sites: BTreeMap::new(),
@@ -59,7 +67,8 @@ impl Senses {
 
     /// Looks at everything once. Memory and pools are read right after each other: the law subtracts one from
     /// the other.
-    pub(crate) fn look(&mut self, at: Duration, registry: &Registry) -> Seen {
+    pub(crate) fn look(&mut self, at: Duration, now: Instant, registry: &Registry) -> Seen {
+        let pause = self.pauses.look(at, now, &self.probes);
         let heap_free_bytes = self.heap.free_bytes(at);
         let managed = registry.pools();
         let memory = self.memory.sample();
@@ -72,7 +81,7 @@ impl Senses {
             SeenPool { stats, knobs, suspect_sites }
         });
         let pools = pools.collect();
-        Seen { memory, heap_free_bytes, grant_left_bytes, managed, pools, suspects_looked_up }
+        Seen { memory, pause, heap_free_bytes, grant_left_bytes, managed, pools, suspects_looked_up }
     }
 
     /// Whether it was time to.
@@ -118,26 +127,45 @@ impl Seen {
         self.pools.iter().map(|pool| pool.stats.lent_bytes).sum()
     }
 
+    fn pause_inputs(&self) -> PauseInputs {
+        let pause = &self.pause;
+        let lag = pause.lag.as_ref();
+        let window_ns = PauseSample::WINDOW.as_nanos() as f64;
+        PauseInputs {
+            lag_p99_ns: lag.map(|lag| lag.p99_ns),
+            lag_p95_ns: lag.map(|lag| lag.p95_ns),
+            lag_ratio: lag.map(|lag| (lag.sum_ns as f64 / window_ns).min(1.0)),
+            create_p99_ns: None,
+            cpu_is_taken: pause.cpu_is_taken,
+        }
+    }
+
     /// The figures a decision is made of, with the knobs as the decision should see them.
-    pub(crate) fn inputs(&self, knobs: &Knobs, done: &Done) -> Inputs {
+    pub(crate) fn inputs(&self, knobs: &mut Knobs, done: &Done) -> Inputs {
         let memory = &self.memory;
-        let pool = |pool: &SeenPool| PoolInputs {
-            name: pool.stats.name.clone(),
-            idle_objects: pool.stats.idle_objects,
-            idle_bytes: pool.stats.idle_bytes,
-            lent_objects: pool.stats.lent_objects,
-            lent_bytes: pool.stats.lent_bytes,
-            gets_total: pool.stats.gets.total(),
-            created_total: pool.stats.gets.created,
-            ghost_hits_total: pool.stats.ghost_hits,
-            saved_ns: pool.saved_ns(),
-            expected_weight_bytes: pool.stats.expected_weight,
-            capacity_bytes: knobs.capacity_bytes(&pool.stats.name, &pool.knobs.capacity),
-            capacity_objects: pool.stats.capacity_objects,
-            floor_bytes: pool.floor_bytes(),
-            weight: pool.knobs.priority.value.weight(),
-            pinned: is_pinned(&pool.knobs),
-            suspect_sites: pool.suspect_sites,
+        let pool = |pool: &SeenPool| {
+            let base = knobs.base(&pool.stats.name, &pool.knobs);
+            PoolInputs {
+                name: pool.stats.name.clone(),
+                idle_objects: pool.stats.idle_objects,
+                idle_bytes: pool.stats.idle_bytes,
+                lent_objects: pool.stats.lent_objects,
+                lent_bytes: pool.stats.lent_bytes,
+                gets_total: pool.stats.gets.total(),
+                created_total: pool.stats.gets.created,
+                ghost_hits_total: pool.stats.ghost_hits,
+                saved_ns: pool.saved_ns(),
+                expected_weight_bytes: pool.stats.expected_weight,
+                capacity_bytes: knobs.capacity_bytes(&pool.stats.name, &pool.knobs.capacity),
+                capacity_objects: pool.stats.capacity_objects,
+                floor_bytes: pool.floor_bytes(),
+                weight: pool.knobs.priority.value.weight(),
+                pinned: is_pinned(&pool.knobs),
+                suspect_sites: pool.suspect_sites,
+                evict_ratio: base.sampling.evict_ratio().get(),
+                cycle_ms: u64::try_from(base.eviction.cycle().as_millis()).unwrap_or(u64::MAX),
+                slice_us: u64::try_from(base.eviction.slice().as_micros()).unwrap_or(u64::MAX),
+            }
         };
         Inputs {
             limit_bytes: memory.limit.value(),
@@ -150,8 +178,8 @@ impl Seen {
             heap_free_bytes: self.heap_free_bytes,
             heap_clean_bytes: done.heap_clean_bytes,
             purges_total: done.purges_total,
-            psi_some_ratio: None,
-            pause: PauseInputs::default(),
+            psi_some_ratio: self.pause.psi_some_ratio.value(),
+            pause: self.pause_inputs(),
             pools: self.pools.iter().map(pool).collect(),
         }
     }

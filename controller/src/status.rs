@@ -1,6 +1,6 @@
 //! What a controller publishes after each tick: plain figures, with the field names that the routes serve.
 
-use crate::decide::{Plan, State};
+use crate::decide::{Plan, Pressure, State};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -54,8 +54,14 @@ pub struct MemoryStatus {
     pub invalid_reason: Option<String>,
     /// How near the limit usage is.
     pub state: State,
-    /// The same as one number, 0 to 1.
+    /// The highest part of the pressure, 0 to 1.
     pub pressure: f64,
+    /// The pressure by what it is made of.
+    pub pressure_parts: Pressure,
+    /// How late things were, and what they waited for.
+    pub pause: PauseStatus,
+    /// Whether what pools give up leaves the process.
+    pub is_reclaimable: bool,
     /// Where states are entered.
     pub watermarks: Option<Watermarks>,
     /// Idle bytes that all pools together may hold; `null` if the policy sets no budget.
@@ -80,6 +86,21 @@ pub struct MemoryStatus {
     pub last_decision: Option<Decision>,
     /// How often the most restless capacity has turned around.
     pub knob_reversals: u64,
+}
+
+/// Pauses of the last two seconds. A figure that is not known is `null`, never 0.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PauseStatus {
+    /// By how much a timer was late, the 99th percentile, ms.
+    pub lag_p99_ms: Option<f64>,
+    /// The share of the time in which some task waited for memory, 0 to 1.
+    pub psi_some_ratio: Option<f64>,
+    /// Whether that is of the own group; otherwise of the whole machine.
+    pub psi_is_own: bool,
+    /// Pages per second that had to be read before work could go on.
+    pub major_faults_per_s: Option<f64>,
+    /// Lags are the doing of others who use the processors, or of the group's share of them.
+    pub cpu_is_taken: bool,
 }
 
 /// Usage at which each state is entered, bytes.

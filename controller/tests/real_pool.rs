@@ -213,3 +213,16 @@ fn a_listener_hears_of_a_suspect_once_and_one_that_panics_ends_no_tick() {
         "{heard:?}"
     );
 }
+
+#[test]
+fn what_nobody_wants_goes_although_memory_is_plenty() {
+    let _alone = alone();
+    for (mode, left) in [(Mode::Enforce, 0), (Mode::Observe, 8)] {
+        let registry = Registry::new();
+        let pool = pool(&registry, "aged", 8);
+        let mut control = Loop::new(&registry, mode, 1 << 40);
+        // Four cycles of ten seconds.
+        (0..170).for_each(|_| drop(control.tick()));
+        assert_eq!(pool.stats().idle_objects, left, "{mode:?}");
+    }
+}

@@ -1,12 +1,13 @@
-//! The one writer of knobs: capacities and lease levels, by plan.
+//! The one writer of knobs, by plan: capacities here, everything else in `tuning`.
 //!
 //! A knob that a person or an operator has set is left alone, and so are objects: how many a pool may hold is its
 //! owner's word, the policy's are the bytes. When observing, nothing is written; what would have been is kept, so
 //! that the policy meets its own plans in the next inputs. Knows no memory figures but the limit.
 
-use crate::decide::{LeaseWish, Plan};
-use pool_core::{Author, Capacity, Change, Knob, KnobKind, LeaseLevel, Managed};
-use std::collections::BTreeMap;
+use super::tuning::{Base, Tuning};
+use crate::decide::Plan;
+use pool_core::{Capacity, Change, Knob, Managed};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A capacity has turned around when it moved back by more than one in this of its extreme,
@@ -27,8 +28,7 @@ struct PoolKnobs {
     /// What the last plan wanted; when observing, what is pretended.
     capacity_bytes: Option<u64>,
     turns: Turns,
-    /// Every lease is on record because of a leak.
-    leases_raised: bool,
+    tuning: Tuning,
 }
 
 /// Whether a pool's capacity is not a policy's to set: it is pinned, or someone who stands above a policy set it.
@@ -47,6 +47,18 @@ impl Knobs {
         pretended().unwrap_or(real.value.bytes_max())
     }
 
+    /// What a pool was built with, as far as plans are made from it.
+    pub(crate) fn base(&mut self, pool: &str, knobs: &pool_core::Knobs) -> Base {
+        self.entry(pool).tuning.base(knobs)
+    }
+
+    fn entry(&mut self, pool: &str) -> &mut PoolKnobs {
+        if !self.pools.contains_key(pool) {
+            self.pools.insert(pool.to_owned(), PoolKnobs::default());
+        }
+        self.pools.get_mut(pool).expect("it was put there if it was not")
+    }
+
     /// How often the most restless capacity has turned around. Never falls, even when its pool is gone.
     pub(crate) fn reversals(&self) -> u64 {
         self.reversals
@@ -59,16 +71,22 @@ impl Knobs {
         plan: &Plan,
         limit_bytes: Option<u64>,
     ) -> bool {
-        self.pools.retain(|name, _| pools.iter().any(|pool| pool.name() == name));
+        if self.pools.len() > pools.len() {
+            let names: BTreeSet<&str> = pools.iter().map(|pool| pool.name()).collect();
+            self.pools.retain(|name, _| names.contains(name.as_str()));
+        }
         let mut changed = false;
-        for wanted in &plan.pools {
-            let Some(pool) = pools.iter().find(|pool| pool.name() == wanted.name) else { continue };
+        for (at, wanted) in plan.pools.iter().enumerate() {
+            let is_it = |pool: &&Arc<dyn Managed>| pool.name() == wanted.name;
+            // Plans come in the order of the pools; a policy may leave some out.
+            let Some(pool) = pools.get(at).filter(is_it).or_else(|| pools.iter().find(is_it)) else {
+                continue;
+            };
             if let Some(bytes) = wanted.capacity_bytes {
                 changed |= self.set_capacity(pool.as_ref(), bytes, plan, limit_bytes);
             }
-            if let Some(wish) = wanted.leases {
-                changed |= self.set_leases(pool.as_ref(), wish);
-            }
+            let enforce = self.enforce;
+            changed |= self.entry(pool.name()).tuning.apply(pool.as_ref(), wanted, enforce);
         }
         changed
     }
@@ -86,37 +104,16 @@ impl Knobs {
         }
         let real = knobs.capacity;
         let before = self.capacity_bytes(pool.name(), &real);
-        let knobs = self.pools.entry(pool.name().to_owned()).or_default();
+        let knobs = self.entry(pool.name());
         knobs.capacity_bytes = Some(bytes);
         knobs.turns.see(bytes, limit_bytes.unwrap_or(0) / TURN_LIMIT_ONE_IN);
-        self.reversals = self.reversals.max(knobs.turns.count);
+        let count = knobs.turns.count;
+        self.reversals = self.reversals.max(count);
         if bytes == before {
             return false;
         }
         if self.enforce {
             write_bytes(pool, &real, bytes, &reason(plan));
-        }
-        true
-    }
-
-    /// Leases that are off were switched off by someone who knows why, and what an operator or a person has set is
-    /// theirs.
-    fn set_leases(&mut self, pool: &dyn Managed, wish: LeaseWish) -> bool {
-        let raised = &mut self.pools.entry(pool.name().to_owned()).or_default().leases_raised;
-        let sampling = pool.knobs().sampling;
-        let ours = !sampling.is_override() && sampling.value.leases() != LeaseLevel::Off;
-        let raise = wish == LeaseWish::All && ours;
-        if raise == *raised || (wish == LeaseWish::All && !ours) {
-            return false;
-        }
-        *raised = raise;
-        if self.enforce && raise {
-            pool.set_lease_level(
-                LeaseLevel::All,
-                Change::policy("a leak: every lease on record until its site is known"),
-            );
-        } else if self.enforce {
-            pool.withdraw(KnobKind::Sampling, Author::Policy);
         }
         true
     }
@@ -160,8 +157,9 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::{Inputs, PoolPlan, Reason};
+    use crate::decide::{Inputs, LeaseWish, PoolPlan, Reason};
     use crate::fake::FakePool;
+    use pool_core::{Author, LeaseLevel};
 
     fn plan(capacity_bytes: Option<u64>, leases: Option<LeaseWish>) -> Plan {
         let mut plan = Plan::unchanged(&Inputs::default(), Reason::Rebalanced);
@@ -201,31 +199,6 @@ mod tests {
         assert_eq!((pool.capacity().generation, pool.lease_level()), (0, LeaseLevel::DEFAULT));
         assert_eq!(knobs.capacity_bytes("a", &pool.capacity()), 5000);
         assert!(!knobs.apply(&pools(&pool), &plan(Some(5000), None), None));
-    }
-
-    #[test]
-    fn leases_go_up_and_back_to_what_they_were() {
-        let pool = FakePool::new("a");
-        let mut knobs = Knobs::new(true);
-        assert!(knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::All)), None));
-        assert_eq!(pool.lease_level(), LeaseLevel::All);
-        assert!(knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::AsBefore)), None));
-        assert_eq!(pool.lease_level(), LeaseLevel::DEFAULT);
-        assert!(!knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::AsBefore)), None));
-    }
-
-    #[test]
-    fn leases_that_are_off_stay_off_and_a_hand_in_between_wins() {
-        let pool = FakePool::new("a");
-        let mut knobs = Knobs::new(true);
-        pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
-        assert!(!knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::All)), None));
-        assert_eq!(pool.lease_level(), LeaseLevel::Off);
-        assert!(pool.withdraw(KnobKind::Sampling, Author::Operator));
-        let _ = knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::All)), None);
-        pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
-        let _ = knobs.apply(&pools(&pool), &plan(None, Some(LeaseWish::AsBefore)), None);
-        assert_eq!(pool.lease_level(), LeaseLevel::Off);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Act: carries a plan out. The only part that writes knobs.
 //!
 //! ```text
-//!  Plan ─► knobs ─► trim (depots, then one pass, then drops by slice) ─► purge (a thread of its own)
+//!  Plan ─► knobs ─► cycles that are due ─► trim (depots, one pass, drops by slice) ─► purge (a thread of its own)
 //!            └───── grant                        watchdog: if no plan comes, the safe capacity
 //! ```
 //!
@@ -10,6 +10,7 @@
 mod knobs;
 mod purge;
 mod trim;
+mod tuning;
 pub(crate) mod watchdog;
 
 pub(crate) use knobs::{Knobs, is_pinned};
@@ -18,7 +19,7 @@ use crate::decide::Plan;
 use pool_core::{Managed, Registry};
 use purge::Purger;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What has been done so far, for status and for the next decision. Cumulative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,8 +53,8 @@ impl Act {
     }
 
     /// The knobs as the next decision should see them.
-    pub(crate) fn knobs(&self) -> &Knobs {
-        &self.knobs
+    pub(crate) fn knobs(&mut self) -> &mut Knobs {
+        &mut self.knobs
     }
 
     /// What has been done before this tick.
@@ -68,10 +69,12 @@ impl Act {
         }
     }
 
-    /// Carries `plan` out on `pools`. `limit_bytes`: to tell a real turn of a knob from jitter.
+    /// Carries `plan` out on `pools`. `at` and `now` are the same moment; `limit_bytes`: to tell a real turn of a knob
+    /// from jitter.
     pub(crate) fn carry_out(
         &mut self,
         at: Duration,
+        now: Instant,
         pools: &[Arc<dyn Managed>],
         plan: &Plan,
         limit_bytes: Option<u64>,
@@ -84,6 +87,8 @@ impl Act {
         let changed = self.knobs.apply(pools, plan, limit_bytes);
         let cut = pools.iter().map(allowed).zip(before).any(|(now, before)| now < before);
         if self.enforce {
+            // What nobody wanted goes before what somebody may want again.
+            self.registry.cycle(now);
             self.trimmed_bytes_total += trim::trim(&self.registry, pools, cut);
             self.take_back_credits(plan.grant_bytes);
             if plan.purge {

@@ -38,6 +38,8 @@ pub(super) struct Room {
     pub(super) state: State,
     /// Whether the pools use more than half of what they have.
     pub(super) used: bool,
+    /// Tasks wait for memory, or things are late.
+    pub(super) work_waits: bool,
     /// Change of usage, bytes per second.
     pub(super) slope: Option<f64>,
 }
@@ -115,6 +117,8 @@ impl Budget {
             Some(Hold::Window)
         } else if room.state > State::Normal {
             Some(Hold::State)
+        } else if room.work_waits {
+            Some(Hold::Pressure)
         } else if !room.used {
             Some(Hold::Unused)
         } else {
@@ -179,7 +183,16 @@ mod tests {
     fn room(target_bytes: u64) -> Room {
         let (window_full, used) = (true, true);
         let (limit_bytes, catch_up_bytes, state) = (LIMIT, target_bytes, State::Normal);
-        Room { limit_bytes, target_bytes, catch_up_bytes, window_full, state, used, slope: Some(0.0) }
+        Room {
+            limit_bytes,
+            target_bytes,
+            catch_up_bytes,
+            window_full,
+            state,
+            used,
+            work_waits: false,
+            slope: Some(0.0),
+        }
     }
 
     fn started(bytes: u64) -> Budget {
@@ -224,6 +237,7 @@ mod tests {
             (Room { window_full: false, ..room(500_000) }, Hold::Window),
             (Room { state: State::Elevated, ..room(500_000) }, Hold::State),
             (Room { used: false, ..room(500_000) }, Hold::Unused),
+            (Room { work_waits: true, ..room(500_000) }, Hold::Pressure),
         ] {
             let mut budget = started(100_000);
             let _ = budget.grow(ms(0), &room(500_000));

@@ -1,8 +1,9 @@
 //! Fixed: watches and changes nothing, whatever happens. For comparison, and for pools that a person sizes.
 
+use super::pressure::pressure;
 use super::reason::Reason;
 use super::signals::Signals;
-use super::{Inputs, Plan, Policy, Pressure};
+use super::{Inputs, Plan, Policy};
 use std::time::Duration;
 
 /// Leaves every capacity as it is and grants without limit; reports the state all the same.
@@ -20,7 +21,7 @@ impl Policy for Fixed {
         let mut plan = Plan::unchanged(inputs, Reason::Fixed);
         if let Some(view) = self.signals.look(now, inputs) {
             plan.state = view.state;
-            plan.pressure = Pressure { memory: view.pressure(), ..Pressure::default() };
+            plan.pressure = pressure(&view, inputs);
             plan.reasons.splice(0..0, view.transition.map(Reason::State));
         }
         plan

@@ -51,7 +51,7 @@ pub struct PauseInputs {
 }
 
 /// One pool at that moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PoolInputs {
     /// The name, unique.
     pub name: String,
@@ -77,6 +77,12 @@ pub struct PoolInputs {
     pub capacity_bytes: u64,
     /// Idle objects that the pool may hold: its owner's bound, which policies leave alone.
     pub capacity_objects: u64,
+    /// The share of surplus objects that a cycle evicts, as the pool was built, 0 to 1.
+    pub evict_ratio: f64,
+    /// Time between two cycles as the pool was built, ms.
+    pub cycle_ms: u64,
+    /// The longest turn of dropping as the pool was built, µs.
+    pub slice_us: u64,
     /// Bytes that the pool keeps before others get any.
     pub floor_bytes: u64,
     /// How much its demand counts, 1 to 10,000; 100 is usual.
@@ -85,4 +91,31 @@ pub struct PoolInputs {
     pub pinned: bool,
     /// Sites with leases that are out for too long.
     pub suspect_sites: u64,
+}
+
+/// A pool that holds nothing and was never used, with the knobs that pools are built with.
+impl Default for PoolInputs {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            idle_objects: 0,
+            idle_bytes: 0,
+            lent_objects: 0,
+            lent_bytes: 0,
+            gets_total: 0,
+            created_total: 0,
+            ghost_hits_total: 0,
+            saved_ns: None,
+            expected_weight_bytes: 0,
+            capacity_bytes: 0,
+            capacity_objects: 0,
+            evict_ratio: 1.0,
+            cycle_ms: 10_000,
+            slice_us: 1000,
+            floor_bytes: 0,
+            weight: 100,
+            pinned: false,
+            suspect_sites: 0,
+        }
+    }
 }

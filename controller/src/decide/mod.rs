@@ -10,15 +10,21 @@
 //!              └─► others' peak ─► budget (tide) ─► split over pools ─► Plan ◄─ leak watch
 //! ```
 
+mod arbiter;
 mod budget;
 pub mod filters;
 mod fixed;
 mod inputs;
 pub mod leak;
+mod others;
 mod plan;
 #[cfg(test)]
 mod plant_tests;
+mod pressure;
+#[cfg(test)]
+mod pressure_tests;
 mod reason;
+mod reclaimable;
 mod retained;
 mod signals;
 mod split;
@@ -28,6 +34,8 @@ mod tests_support;
 mod tide;
 #[cfg(test)]
 mod tide_tests;
+mod trim;
+mod worth;
 
 pub use fixed::Fixed;
 pub use inputs::{Inputs, PauseInputs, PoolInputs};

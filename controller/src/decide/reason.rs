@@ -1,5 +1,6 @@
 //! Why a plan is what it is: an enum, so that a reason can be a label, with a text for people.
 
+use super::Pressure;
 use super::state::Transition;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -73,6 +74,13 @@ pub enum Reason {
     Rebalanced,
     /// The policy changes nothing, whatever happens.
     Fixed,
+    /// Pressure turned knobs beside capacity: how much is watched, how fast idle objects age.
+    Turned(Pressure),
+    /// What pools give up does not leave the process: they keep what they have.
+    NotReclaimable {
+        /// What the allocator keeps of what was freed, bytes.
+        retained_bytes: u64,
+    },
     /// Leases of a pool seem to be lost.
     LeakSuspected {
         /// The pool.
@@ -107,6 +115,8 @@ pub enum Hold {
     Patience,
     /// Usage rises faster than the budget may grow.
     Slope,
+    /// Tasks wait for memory, or things are late.
+    Pressure,
 }
 
 impl Reason {
@@ -128,6 +138,8 @@ impl Reason {
             Self::LimitChanged { .. } => "limit_changed",
             Self::Rebalanced => "rebalanced",
             Self::Fixed => "fixed",
+            Self::Turned(_) => "turned",
+            Self::NotReclaimable { .. } => "not_reclaimable",
             Self::LeakSuspected { .. } => "leak_suspected",
             Self::LeasesRaised { .. } => "leases_raised",
             Self::LeasesLowered { .. } => "leases_lowered",
@@ -175,6 +187,12 @@ impl fmt::Display for Reason {
             }
             Self::Rebalanced => f.write_str("shares moved with demand"),
             Self::Fixed => f.write_str("this policy changes nothing"),
+            Self::Turned(Pressure { memory, psi, pause }) => {
+                write!(f, "pressure: memory {memory:.2}, waiting {psi:.2}, lateness {pause:.2}")
+            }
+            Self::NotReclaimable { retained_bytes } => {
+                write!(f, "not reclaimable: the allocator keeps {} of what was freed", Mib(*retained_bytes))
+            }
             Self::LeakSuspected { pool, lost } => write!(f, "{pool}: {lost} leases seem to be lost"),
             Self::LeasesRaised { pool } => write!(f, "{pool}: recording every lease to find the site"),
             Self::LeasesLowered { pool } => write!(f, "{pool}: recording leases as before"),
@@ -191,6 +209,7 @@ impl fmt::Display for Hold {
             Self::Unused => "the pools use half of what they have or less",
             Self::Patience => "the room must last for 2 s",
             Self::Slope => "usage rises faster",
+            Self::Pressure => "work waits",
         })
     }
 }

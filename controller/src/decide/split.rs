@@ -6,6 +6,7 @@
 
 use super::PoolInputs;
 use super::filters::Ewma;
+use super::worth::unmeasured_ns;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ fn fraction(bytes: u64, part: f64) -> u64 {
     (bytes as f64 * part.clamp(0.0, 1.0)) as u64
 }
 
-/// Recent demand of each pool: bytes lent per second, a mean over [`Demand::TAU`].
+/// Recent demand of each pool: bytes lent per second, weighted, a mean over [`Demand::TAU`].
 ///
 /// What it reports stays where it is until the pools' shares have really moved, so that capacities do not follow
 /// each swing of a demand that comes and goes.
@@ -113,7 +114,7 @@ impl Demand {
             let gets = pool.gets_total.saturating_sub(std::mem::replace(&mut followed.gets, pool.gets_total));
             if !dt.is_zero() {
                 let bytes = gets as f64 * pool.expected_weight_bytes as f64;
-                followed.mean.push(dt, bytes / dt.as_secs_f64());
+                followed.mean.push(dt, bytes * value(pool) / dt.as_secs_f64());
             }
         }
         let warm = now >= *self.first.get_or_insert(now) + Self::WARM_UP;
@@ -137,12 +138,21 @@ impl Demand {
     fn share(&self, pool: &PoolInputs) -> Share {
         let weight = pool.expected_weight_bytes;
         let floor_bytes = weight.saturating_mul(Self::FLOOR_OBJECTS).max(Self::FLOOR_BYTES_MIN);
+        let floor_bytes = floor_bytes.max(pool.floor_bytes);
         // Twice the mean weight, because what a pool keeps may be heavier than what passes through it.
         let ceiling = pool.capacity_objects.saturating_mul(weight.saturating_mul(2));
         let ceiling_bytes = if weight == 0 { u64::MAX } else { ceiling.max(floor_bytes) };
         let demand = self.pools.get(&pool.name).map_or(0.0, |followed| followed.reported);
         Share { floor_bytes, ceiling_bytes, demand }
     }
+}
+
+/// What a byte of this pool's demand counts: its weight among pools, and what a reuse saves beyond the usual, if it was
+/// measured. Within a factor of ten, so that a measurement that went wrong starves nobody.
+fn value(pool: &PoolInputs) -> f64 {
+    let usual = unmeasured_ns(pool);
+    let saved = pool.saved_ns.map_or(1.0, |ns| (ns / usual).clamp(0.1, 10.0));
+    saved * f64::from(pool.weight) / 100.0
 }
 
 #[cfg(test)]

@@ -20,15 +20,16 @@
 //! have charged and not touched yet, and what others take, until the next tick looks. .88 is also where high is
 //! left, so a full grant does not keep a state up.
 
+use super::arbiter::{Arbiter, Terms};
 use super::budget::{Budget, GROW_PERMILLE_PER_S, PATIENCE, Room};
-use super::filters::{Median3, PeakHold};
+use super::others::{CATCH_UP_WINDOW, Others, Peaks, idle_bytes};
+use super::pressure::{Turner, pressure};
 use super::reason::Reason;
-use super::retained::{Matched, Retained};
+use super::reclaimable::Reclaimable;
 use super::signals::{Signals, View};
-use super::split::{Demand, Share, split};
 use super::state::State;
-use super::{Inputs, Plan, Policy, PoolInputs, PoolPlan, Pressure, safe_bytes, share_of};
-use std::collections::BTreeMap;
+use super::trim::{Trim, Waits};
+use super::{Inputs, Plan, Policy, PoolPlan, Pressure, safe_bytes, share_of};
 use std::time::Duration;
 
 /// The share of the limit that pools and others together may fill, thousandths.
@@ -40,49 +41,20 @@ const GRANT_PERMILLE: u64 = 880;
 const PROOF_FROM_PERMILLE: u64 = 20;
 /// A purge is worth its cost from this share of the limit on, thousandths.
 const PURGE_PERMILLE: u64 = 50;
-/// Peaks that cut.
-const CUT_WINDOW: Duration = Duration::from_secs(6);
-/// Peaks that catching up respects.
-const CATCH_UP_WINDOW: Duration = Duration::from_secs(12);
-/// Peaks that growth respects.
-const GROW_WINDOW: Duration = Duration::from_secs(60);
 /// Time without a good reading after which the budget decays.
 const DECAY_AFTER: Duration = Duration::from_secs(3);
-/// Shares that would move by less than one in this stay where they are.
-const REBALANCE_ONE_IN: u64 = 32;
-
 /// The default policy: all pools together may hold idle 0.80 of the limit, minus the peak of what they do not own.
 /// That shrinks at once and grows by at most 2 % of the limit per second, with evidence; creates are granted
 /// headroom up to 0.88 of the limit. Entering critical halves the budget once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tide {
     signals: Signals,
-    others: Median3,
-    cut_peak: PeakHold,
-    catch_up_peak: PeakHold,
-    grow_peak: PeakHold,
-    idle_peak: PeakHold,
-    retained: Retained,
-    demand: Demand,
+    others: Others,
+    trim: Trim,
+    reclaimable: Reclaimable,
     budget: Budget,
-    planned: BTreeMap<String, u64>,
-}
-
-impl Default for Tide {
-    fn default() -> Self {
-        Self {
-            signals: Signals::default(),
-            others: Median3::default(),
-            cut_peak: PeakHold::new(CUT_WINDOW),
-            catch_up_peak: PeakHold::new(CATCH_UP_WINDOW),
-            grow_peak: PeakHold::new(GROW_WINDOW),
-            idle_peak: PeakHold::new(CUT_WINDOW),
-            retained: Retained::default(),
-            demand: Demand::default(),
-            budget: Budget::default(),
-            planned: BTreeMap::new(),
-        }
-    }
+    arbiter: Arbiter,
+    turner: Turner,
 }
 
 impl Policy for Tide {
@@ -91,15 +63,11 @@ impl Policy for Tide {
     }
 
     fn decide(&mut self, now: Duration, inputs: &Inputs) -> Plan {
-        let shares = self.demand.update(now, &inputs.pools);
-        let mut reasons: Vec<Reason> = self.budget.lower_by(self.taken_away(inputs)).into_iter().collect();
+        self.arbiter.follow(now, &inputs.pools);
+        let taken_away = self.arbiter.taken_away(inputs);
+        let mut reasons: Vec<Reason> = self.budget.lower_by(taken_away).into_iter().collect();
         let Some(view) = self.signals.look(now, inputs) else {
-            self.budget.since_last(now);
-            self.budget.hold_at(safe_bytes(None));
-            reasons.insert(0, Reason::NoLimit);
-            let (pools, _) = self.pools(inputs, &shares, true);
-            let budget_bytes = Some(self.budget.bytes());
-            return Plan { budget_bytes, pools, reasons, ..Plan::unchanged(inputs, Reason::NoLimit) };
+            return self.without_limit(now, inputs, reasons);
         };
         if view.jumped {
             self.forget_levels();
@@ -108,26 +76,39 @@ impl Policy for Tide {
         if let (Some(from_bytes), to_bytes) = (view.limit_before_bytes, view.limit_bytes) {
             reasons.push(Reason::LimitChanged { from_bytes, to_bytes });
         }
-        let retained_bytes = self.move_budget(now, &view, inputs, &shares, &mut reasons);
-        let (pools, moved) = self.pools(inputs, &shares, view.missing_for.is_some());
-        if moved && !reasons.iter().any(moves_budget) {
-            reasons.push(Reason::Rebalanced);
+        let pressure = pressure(&view, inputs);
+        if self.turner.follow(now, pressure) {
+            reasons.push(Reason::Turned(pressure));
         }
+        if view.transition.is_some_and(|t| t.to == State::Critical) {
+            reasons.push(self.budget.halve());
+        }
+        let kept = match view.missing_for {
+            Some(since) => self.hold_budget(now, &view, inputs, since, &mut reasons),
+            None => self.move_budget(now, &view, inputs, pressure, &mut reasons),
+        };
+        let pools = self.pools(inputs, &view, &mut reasons);
         if reasons.is_empty() {
             reasons.push(Reason::Steady);
         }
-        let dirty = retained_bytes >= share_of(view.limit_bytes, PURGE_PERMILLE);
+        let dirty = kept.bytes >= share_of(view.limit_bytes, PURGE_PERMILLE);
         Plan {
             state: view.state,
-            pressure: Pressure { memory: view.pressure(), ..Pressure::default() },
+            pressure,
             budget_bytes: Some(self.budget.bytes()),
             grant_bytes: Some(grant_bytes(&view, inputs)),
-            is_reclaimable: true,
             pools,
             purge: dirty || view.state >= State::High,
+            is_reclaimable: kept.is_reclaimable,
             reasons,
         }
     }
+}
+
+/// What the allocator keeps of what pools have freed.
+struct Kept {
+    bytes: u64,
+    is_reclaimable: bool,
 }
 
 impl Tide {
@@ -137,114 +118,114 @@ impl Tide {
     /// How fast it grows then at most, thousandths of the limit per second.
     pub const GROWTH_PERMILLE_PER_S: u64 = GROW_PERMILLE_PER_S;
 
-    /// Moves the budget and returns what the allocator still holds of what pools have freed.
+    fn without_limit(&mut self, now: Duration, inputs: &Inputs, mut reasons: Vec<Reason>) -> Plan {
+        self.budget.since_last(now);
+        self.budget.hold_at(safe_bytes(None));
+        reasons.insert(0, Reason::NoLimit);
+        let (capacities, _) = self.divide(inputs, State::Normal, true);
+        let mut plan = Plan { reasons, ..Plan::unchanged(inputs, Reason::NoLimit) };
+        plan.budget_bytes = Some(self.budget.bytes());
+        for (pool, capacity_bytes) in plan.pools.iter_mut().zip(capacities) {
+            pool.capacity_bytes = capacity_bytes;
+        }
+        plan
+    }
+
+    /// No good reading: nothing grows, and after a while the budget goes to its safe value.
+    fn hold_budget(
+        &mut self,
+        now: Duration,
+        view: &View,
+        inputs: &Inputs,
+        since: Duration,
+        reasons: &mut Vec<Reason>,
+    ) -> Kept {
+        self.others.interrupt();
+        self.budget.freeze();
+        // What stands in may tighten the budget, and does not enter the peaks.
+        let others = view.usage_bytes.saturating_sub(idle_bytes(inputs));
+        let target = share_of(view.limit_bytes, FILL_PERMILLE).saturating_sub(others);
+        reasons.push(Reason::SignalInvalid { since });
+        reasons.extend(self.budget.shrink(target, others));
+        if since > DECAY_AFTER {
+            let safe = safe_bytes(self.signals.last_limit_bytes());
+            reasons.push(self.budget.decay(now, safe));
+        } else {
+            self.budget.since_last(now);
+        }
+        Kept { bytes: 0, is_reclaimable: true }
+    }
+
+    /// Down at once, up slowly and with evidence.
     fn move_budget(
         &mut self,
         now: Duration,
         view: &View,
         inputs: &Inputs,
-        shares: &[Share],
+        pressure: Pressure,
         reasons: &mut Vec<Reason>,
-    ) -> u64 {
-        let sum = |of: fn(&PoolInputs) -> u64| inputs.pools.iter().map(of).sum::<u64>();
-        let (idle, lent) = (sum(|p| p.idle_bytes), sum(|p| p.lent_bytes));
+    ) -> Kept {
+        let peaks = self.others.update(now, view, inputs);
         let limit_bytes = view.limit_bytes;
-        if view.transition.is_some_and(|t| t.to == State::Critical) {
-            reasons.push(self.budget.halve());
-        }
-        if let Some(since) = view.missing_for {
-            self.retained.interrupt();
-            self.budget.freeze();
-            // What stands in may tighten the budget, and does not enter the peaks.
-            let others = view.usage_bytes.saturating_sub(idle);
-            let target = share_of(limit_bytes, FILL_PERMILLE).saturating_sub(others);
-            reasons.push(Reason::SignalInvalid { since });
-            reasons.extend(self.budget.shrink(target, others));
-            if since > DECAY_AFTER {
-                let safe = safe_bytes(self.signals.last_limit_bytes());
-                reasons.push(self.budget.decay(now, safe));
-            } else {
-                self.budget.since_last(now);
-            }
-            return 0;
-        }
-        let retained = self.retained.update(Matched {
-            usage: view.usage_bytes,
-            idle,
-            lent,
-            heap_free: inputs.heap_free_bytes,
-            heap_clean: inputs.heap_clean_bytes,
-            purges: inputs.purges_total,
-        });
-        let others = self.others.push(view.usage_bytes.saturating_sub(idle).saturating_sub(retained));
-        let cut_peak = self.cut_peak.push(now, others);
-        let idle_peak = self.idle_peak.push(now, idle);
         let room_beside = |peak| share_of(limit_bytes, FILL_PERMILLE).saturating_sub(peak);
-        let cut = room_beside(cut_peak);
-        reasons.extend(self.budget.start(limit_bytes, idle, cut));
-        reasons.extend(self.budget.shrink(cut, cut_peak));
-        let floors: u64 = shares.iter().map(|s| s.floor_bytes).sum();
-        let needs_no_proof = self.budget.bytes() < floors + share_of(limit_bytes, PROOF_FROM_PERMILLE);
-        let room = Room {
-            limit_bytes,
-            target_bytes: room_beside(self.grow_peak.push(now, others)),
-            catch_up_bytes: room_beside(self.catch_up_peak.push(now, others)),
-            window_full: self.cut_peak.is_full(now),
-            state: view.state,
-            used: needs_no_proof || idle_peak > self.budget.bytes() / 2,
-            slope: view.slope,
-        };
-        reasons.extend(self.budget.grow(now, &room));
-        retained
-    }
-
-    /// The pools' shares of the budget, and whether any of them moves. `frozen`: none
-    /// moves up.
-    fn pools(&mut self, inputs: &Inputs, shares: &[Share], frozen: bool) -> (Vec<PoolPlan>, bool) {
-        let pinned: u64 = inputs.pools.iter().filter(|p| p.pinned).map(|p| p.capacity_bytes).sum();
-        let budget = self.budget.bytes().saturating_sub(pinned);
-        let (free, shares): (Vec<&PoolInputs>, Vec<Share>) =
-            inputs.pools.iter().zip(shares.iter().copied()).filter(|(p, _)| !p.pinned).unzip();
-        self.planned.retain(|name, _| free.iter().any(|p| p.name == *name));
-        let given = if frozen && free.iter().all(|p| self.planned.contains_key(&p.name)) {
-            self.scaled_to(budget, &free)
+        let trim = self.trim.update(
+            now,
+            &Waits {
+                limit_bytes,
+                psi: pressure.psi,
+                events_total: inputs.max_total.saturating_add(inputs.oom_total),
+                is_high: view.state >= State::High,
+                room_bytes: room_beside(peaks.cut),
+            },
+        );
+        let is_reclaimable = self.reclaimable.update(now, limit_bytes, peaks.retained, inputs.purges_total);
+        let cut = room_beside(peaks.cut).saturating_sub(trim);
+        reasons.extend(self.budget.start(limit_bytes, peaks.idle_now, cut));
+        if is_reclaimable {
+            reasons.extend(self.budget.shrink(cut, peaks.cut));
         } else {
-            split(budget, &shares)
-        };
-        let near = |now: u64, then: u64| now.abs_diff(then) <= then / REBALANCE_ONE_IN;
-        let fits = self.planned.values().sum::<u64>() <= budget;
-        let before = |pool: &PoolInputs| self.planned.get(&pool.name).copied();
-        let stays = fits && free.iter().zip(&given).all(|(p, g)| before(p).is_some_and(|b| near(*g, b)));
-        if !stays {
-            self.planned = free.iter().zip(given).map(|(p, g)| (p.name.clone(), g)).collect();
+            reasons.push(Reason::NotReclaimable { retained_bytes: peaks.retained });
         }
-        let plan = |pool: &PoolInputs| PoolPlan {
-            capacity_bytes: self.planned.get(&pool.name).copied(),
-            ..PoolPlan::unchanged(&pool.name)
-        };
-        (inputs.pools.iter().map(plan).collect(), !stays)
+        let room = self.room(view, pressure, &peaks, trim);
+        reasons.extend(self.budget.grow(now, &room));
+        Kept { bytes: peaks.retained, is_reclaimable }
     }
 
-    /// The old shares, each cut by the same part if they do not fit any more.
-    fn scaled_to(&self, budget: u64, free: &[&PoolInputs]) -> Vec<u64> {
-        let sum: u128 = self.planned.values().map(|b| u128::from(*b)).sum();
-        let part = |bytes: u64| u128::from(bytes) * u128::from(budget) / sum.max(u128::from(budget)).max(1);
-        free.iter().map(|p| u64::try_from(part(self.planned[&p.name])).unwrap_or(0)).collect()
+    fn room(&self, view: &View, pressure: Pressure, peaks: &Peaks, trim: u64) -> Room {
+        let limit_bytes = view.limit_bytes;
+        let beside = |peak| share_of(limit_bytes, FILL_PERMILLE).saturating_sub(peak).saturating_sub(trim);
+        let unproven = self.arbiter.floors_bytes().saturating_add(share_of(limit_bytes, PROOF_FROM_PERMILLE));
+        Room {
+            limit_bytes,
+            target_bytes: beside(peaks.grow),
+            catch_up_bytes: beside(peaks.catch_up),
+            window_full: peaks.window_full,
+            state: view.state,
+            used: self.budget.bytes() < unproven || peaks.idle > self.budget.bytes() / 2,
+            work_waits: pressure.forbids_growth(),
+            slope: view.slope,
+        }
     }
 
-    /// What someone else has taken from the capacities that this policy planned: the watchdog, or a hand.
-    fn taken_away(&self, inputs: &Inputs) -> u64 {
-        let missing = |p: &PoolInputs| self.planned.get(&p.name).map(|b| b.saturating_sub(p.capacity_bytes));
-        inputs.pools.iter().filter(|p| !p.pinned).filter_map(missing).sum()
+    fn divide(&mut self, inputs: &Inputs, state: State, frozen: bool) -> (Vec<Option<u64>>, bool) {
+        let budget_bytes = self.budget.bytes();
+        self.arbiter.divide(inputs, Terms { budget_bytes, state, frozen })
     }
 
-    /// Another group binds: peaks of the old one say nothing.
+    /// The pools' shares of the budget, and what pressure turns.
+    fn pools(&mut self, inputs: &Inputs, view: &View, reasons: &mut Vec<Reason>) -> Vec<PoolPlan> {
+        let (capacities, moved) = self.divide(inputs, view.state, view.missing_for.is_some());
+        if moved && !reasons.iter().any(moves_budget) {
+            reasons.push(Reason::Rebalanced);
+        }
+        let planned = |(pool, capacity_bytes)| PoolPlan { capacity_bytes, ..self.turner.plan(pool) };
+        inputs.pools.iter().zip(capacities).map(planned).collect()
+    }
+
+    /// Another group binds: levels of the old one say nothing.
     fn forget_levels(&mut self) {
-        self.others = Median3::default();
-        self.cut_peak.clear();
-        self.catch_up_peak.clear();
-        self.grow_peak.clear();
-        self.retained.interrupt();
+        self.others.forget_levels();
+        self.reclaimable.clear();
         self.budget.freeze();
     }
 }

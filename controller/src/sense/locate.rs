@@ -56,6 +56,7 @@ const MOUNTINFO: &str = "/proc/self/mountinfo";
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Membership {
     v1_memory: Option<String>,
+    v1_cpu: Option<String>,
     v2: Option<String>,
 }
 
@@ -72,9 +73,14 @@ impl Membership {
             if !path.starts_with('/') || id.parse::<u32>().is_err() {
                 return Err(line.to_owned());
             }
-            if controllers.split(',').any(|c| c == "memory") {
+            let has = |controller| controllers.split(',').any(|c| c == controller);
+            if has("memory") {
                 found.v1_memory = Some(path.to_owned());
-            } else if id == "0" && controllers.is_empty() {
+            }
+            if has("cpu") {
+                found.v1_cpu = Some(path.to_owned());
+            }
+            if id == "0" && controllers.is_empty() {
                 found.v2 = Some(path.to_owned());
             }
         }
@@ -83,25 +89,72 @@ impl Membership {
 }
 
 pub(super) fn find(root: &Root, membership: &Membership) -> Result<Option<Hierarchy>, Why> {
-    let mut file = root.file(MOUNTINFO);
-    let mounts = parse_mounts(file.read()?);
-    let pid = own_pid(root);
-    let resolve = |version, path: &Option<String>| {
-        let path = path.as_deref()?;
-        let candidates = mounts.iter().filter(|m| m.version == version);
-        let found = candidates.filter_map(|m| Some((m, groups(root, m, path, pid)?)));
-        // The mount that shows the most of our ancestors.
-        let (mount, groups) = found.max_by_key(|(_, groups)| groups.len())?;
-        let hybrid = version == Version::V1 && mounts.iter().any(|m| m.version == Version::V2);
-        Some(Hierarchy { version, hybrid, mount: mount.point.clone(), groups })
-    };
-    Ok(resolve(Version::V1, &membership.v1_memory).or_else(|| resolve(Version::V2, &membership.v2)))
+    let places = Places::read(root)?;
+    let found = places.resolve(root, Controller::Memory, membership.v1_memory.as_deref());
+    Ok(found.or_else(|| places.resolve(root, Controller::Unified, membership.v2.as_deref())))
 }
 
-/// One mounted hierarchy that can account for memory.
+/// The groups of this process that say what it waits for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct OwnGroups {
+    /// In the unified hierarchy, whatever controllers it has: stalls are told there.
+    pub(super) unified: Option<PathBuf>,
+    /// In the hierarchy that shares out the processors.
+    pub(super) cpu: Option<PathBuf>,
+}
+
+pub(super) fn own_groups(root: &Root) -> Result<OwnGroups, Why> {
+    let mut file = root.file(CGROUP);
+    if !file.exists() {
+        return Ok(OwnGroups::default());
+    }
+    let membership = Membership::parse(file.read()?).map_err(|line| file.unparsable(&line))?;
+    let places = Places::read(root)?;
+    let own = |controller, path: &Option<String>| {
+        places.resolve(root, controller, path.as_deref())?.groups.into_iter().next()
+    };
+    let unified = own(Controller::Unified, &membership.v2);
+    let cpu = own(Controller::Cpu, &membership.v1_cpu).or_else(|| unified.clone());
+    Ok(OwnGroups { unified, cpu })
+}
+
+/// Where hierarchies are mounted, and who we are.
+struct Places {
+    mounts: Vec<Mount>,
+    pid: Option<u32>,
+}
+
+impl Places {
+    fn read(root: &Root) -> Result<Self, Why> {
+        let mut file = root.file(MOUNTINFO);
+        Ok(Self { mounts: parse_mounts(file.read()?), pid: own_pid(root) })
+    }
+
+    fn resolve(&self, root: &Root, controller: Controller, path: Option<&str>) -> Option<Hierarchy> {
+        let path = path?;
+        let candidates = self.mounts.iter().filter(|m| m.controllers.contains(&controller));
+        let found = candidates.filter_map(|m| Some((m, groups(root, m, path, self.pid)?)));
+        // The mount that shows the most of our ancestors.
+        let (mount, groups) = found.max_by_key(|(_, groups)| groups.len())?;
+        let unified = |m: &Mount| m.controllers == [Controller::Unified];
+        let version = if unified(mount) { Version::V2 } else { Version::V1 };
+        let hybrid = version == Version::V1 && self.mounts.iter().any(unified);
+        Some(Hierarchy { version, hybrid, mount: mount.point.clone(), groups })
+    }
+}
+
+/// What a hierarchy is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Controller {
+    Memory,
+    Cpu,
+    Unified,
+}
+
+/// One mounted hierarchy.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
-    version: Version,
+    controllers: Vec<Controller>,
     /// The group that is mounted, relative to the root of our cgroup namespace; may begin with `/..`.
     group: String,
     point: PathBuf,
@@ -119,12 +172,16 @@ fn parse_mounts(text: &str) -> Vec<Mount> {
         mounts.retain(|m| m.point != point);
         let mut after = after.split(' ');
         let (kind, options) = (after.next(), after.nth(1).unwrap_or_default());
-        let version = match kind {
-            Some("cgroup2") => Version::V2,
-            Some("cgroup") if options.split(',').any(|o| o == "memory") => Version::V1,
+        let has = |controller| options.split(',').any(|o| o == controller);
+        let of_version_1 = [(Controller::Memory, has("memory")), (Controller::Cpu, has("cpu"))];
+        let controllers: Vec<Controller> = match kind {
+            Some("cgroup2") => vec![Controller::Unified],
+            Some("cgroup") => of_version_1.into_iter().filter(|(_, has)| *has).map(|(c, _)| c).collect(),
             _ => continue,
         };
-        mounts.push(Mount { version, group: unescaped(group), point });
+        if !controllers.is_empty() {
+            mounts.push(Mount { controllers, group: unescaped(group), point });
+        }
     }
     mounts
 }

@@ -12,17 +12,23 @@
 
 mod chain;
 mod file;
+pub(crate) mod lag;
 mod level;
 mod locate;
+pub(crate) mod pause;
 mod process;
 mod reading;
 #[cfg(test)]
 pub(crate) mod scratch;
+mod stalls;
 #[cfg(test)]
 mod tests;
 
+pub use lag::Lag;
 pub use locate::{Hierarchy, Version, locate};
+pub use pause::PauseSample;
 pub use reading::{Reading, Why};
+pub use stalls::{StallSample, StallSensor};
 
 use chain::{Chain, Found};
 use file::Root;

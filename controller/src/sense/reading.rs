@@ -52,6 +52,8 @@ pub enum Why {
         /// Its age in ticks of the controller.
         age_ticks: u64,
     },
+    /// Not enough has been seen yet.
+    TooFew,
     /// This operating system has no such figure.
     Unsupported,
 }
@@ -129,6 +131,7 @@ impl fmt::Display for Why {
             Self::Zero => f.write_str("zero, which a running process cannot have"),
             Self::Implausible { value, rule, bound } => write!(f, "{value} is implausible: {rule} {bound}"),
             Self::Stale { age_ticks } => write!(f, "stale: {age_ticks} ticks old"),
+            Self::TooFew => f.write_str("not enough has been seen yet"),
             Self::Unsupported => f.write_str("not available on this operating system"),
         }
     }

@@ -142,7 +142,7 @@ fn escapes_and_garbage() {
     assert_eq!(Membership::parse("0::/\nbanana\n"), Err("banana".to_owned()));
     assert_eq!(Membership::parse("0::relative\n"), Err("0::relative".to_owned()));
     let colons = Membership::parse("1:name=systemd:/\n0::/a:b\n").expect("parses");
-    assert_eq!(colons, Membership { v1_memory: None, v2: Some("/a:b".to_owned()) });
+    assert_eq!(colons, Membership { v2: Some("/a:b".to_owned()), ..Membership::default() });
     let tree = Scratch::new();
     assert_eq!(locate(tree.path()), Ok(None), "a kernel without cgroups");
     tree.write("/proc/self/cgroup", "what\n");

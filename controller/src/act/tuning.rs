@@ -1,0 +1,222 @@
+//! The knobs beside capacity: sampling, eviction, reuse. Written when a plan says something new of them.
+//!
+//! What the pool was built with is remembered, for plans are made from it; a knob that an operator or a person has
+//! set is left alone. When observing, nothing is written. Knows no capacities.
+
+use crate::decide::{LeaseWish, PoolPlan};
+use pool_core::{Author, Change, Eviction, Knob, KnobKind, Knobs, LeaseLevel, Managed};
+use pool_core::{Ratio, Reuse, Sampling, Setting};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// What a pool was built with, or what stands above policies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Base {
+    pub(crate) sampling: Sampling,
+    pub(crate) eviction: Eviction,
+    reuse: Reuse,
+}
+
+/// One pool's knobs: what was there before, what of it is ours (`None`: nothing), and what plans have said so far.
+#[derive(Debug, Default)]
+pub(super) struct Tuning {
+    base: Option<Base>,
+    sampling: Option<Sampling>,
+    eviction: Option<Eviction>,
+    reuse: Option<Reuse>,
+    thinner: Option<u32>,
+    evict_ratio: Option<Ratio>,
+    leases_raised: bool,
+}
+
+impl Tuning {
+    /// The values to plan from. Whatever is in force and was not written by a policy counts as built.
+    pub(super) fn base(&mut self, knobs: &Knobs) -> Base {
+        let seen = |old: Option<Base>| Base {
+            sampling: of_others(&knobs.sampling).or(old.map(|base| base.sampling)).unwrap_or_default(),
+            eviction: of_others(&knobs.eviction).or(old.map(|base| base.eviction)).unwrap_or_default(),
+            reuse: of_others(&knobs.reuse).or(old.map(|base| base.reuse)).unwrap_or_default(),
+        };
+        let base = seen(self.base);
+        self.base = Some(base);
+        base
+    }
+
+    /// Writes what `plan` wants; whether anything changed, or would have.
+    pub(super) fn apply(&mut self, pool: &dyn Managed, plan: &PoolPlan, enforce: bool) -> bool {
+        let knobs = pool.knobs();
+        let base = self.base(&knobs);
+        let mut writer = Writer { pool, enforce, changed: false };
+        self.apply_sampling(&mut writer, &knobs, base.sampling, plan);
+        if let Some(eviction) = wanted_eviction(base.eviction, plan) {
+            let before = (&knobs.eviction, base.eviction);
+            writer.write(&mut self.eviction, before, Setting::Eviction(eviction), eviction, PRESSURE);
+        }
+        if let Some(reuse) = plan.reuse.and_then(|share| Ratio::new(share).ok()).map(Reuse) {
+            writer.write(&mut self.reuse, (&knobs.reuse, base.reuse), Setting::Reuse(reuse), reuse, PRESSURE);
+        }
+        writer.changed
+    }
+
+    fn apply_sampling(&mut self, writer: &mut Writer<'_>, knobs: &Knobs, base: Sampling, plan: &PoolPlan) {
+        match plan.leases {
+            // Leases that are off were switched off by someone who knows why.
+            Some(LeaseWish::All) => self.leases_raised = base.leases() != LeaseLevel::Off,
+            Some(LeaseWish::AsBefore) => self.leases_raised = false,
+            None => {}
+        }
+        self.thinner = plan.sampling_thinner.or(self.thinner);
+        self.evict_ratio = plan.evict_ratio.and_then(|ratio| Ratio::new(ratio).ok()).or(self.evict_ratio);
+        let mut wanted = thinned(base, self.thinner.unwrap_or(1));
+        wanted = wanted.with_evict_ratio(self.evict_ratio.unwrap_or(base.evict_ratio()));
+        let reason = if self.leases_raised {
+            wanted = wanted.with_leases(LeaseLevel::All);
+            "a leak: every lease on record until its site is known"
+        } else {
+            PRESSURE
+        };
+        let before = (&knobs.sampling, base);
+        writer.write(&mut self.sampling, before, Setting::Sampling(wanted), wanted, reason);
+    }
+}
+
+/// Writes settings of one pool.
+struct Writer<'a> {
+    pool: &'a dyn Managed,
+    enforce: bool,
+    changed: bool,
+}
+
+impl Writer<'_> {
+    /// Writes `value`, unless it is there, or the knob is somebody else's. What the pool was built with is written by
+    /// taking the policy's word back.
+    fn write<T: Copy + PartialEq>(
+        &mut self,
+        ours: &mut Option<T>,
+        (knob, base): (&Knob<T>, T),
+        setting: Setting,
+        value: T,
+        reason: &str,
+    ) {
+        let wanted = (value != base).then_some(value);
+        if knob.is_override() || *ours == wanted {
+            return;
+        }
+        *ours = wanted;
+        self.changed = true;
+        if self.enforce && wanted.is_some() {
+            self.pool.set(setting, Change::policy(reason));
+        } else if self.enforce {
+            self.pool.withdraw(kind(&setting), Author::Policy);
+        }
+    }
+}
+
+const PRESSURE: &str = "pressure";
+
+fn kind(setting: &Setting) -> KnobKind {
+    match setting {
+        Setting::Capacity(_) => KnobKind::Capacity,
+        Setting::Sampling(_) => KnobKind::Sampling,
+        Setting::Eviction(_) => KnobKind::Eviction,
+        Setting::Reuse(_) => KnobKind::Reuse,
+        Setting::Priority(_) => KnobKind::Priority,
+    }
+}
+
+fn of_others<T: Copy>(knob: &Knob<T>) -> Option<T> {
+    (knob.generation == 0 || knob.is_override()).then_some(knob.value)
+}
+
+/// `n` times fewer leases and timings; what is off or complete stays so.
+fn thinned(base: Sampling, n: u32) -> Sampling {
+    let leases = match base.leases() {
+        LeaseLevel::Sampled(one_in) => {
+            LeaseLevel::Sampled(one_in.saturating_mul(NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN)))
+        }
+        other => other,
+    };
+    let timing = base.timing_one_in().saturating_mul(n.max(1)).min(Sampling::TIMING_ONE_IN_MAX);
+    let sampling = base.with_leases(leases);
+    sampling.with_timing_one_in(timing).unwrap_or(sampling)
+}
+
+/// A plan that is out of a knob's range leaves that part as it is.
+fn wanted_eviction(base: Eviction, plan: &PoolPlan) -> Option<Eviction> {
+    if (plan.cycle_ms, plan.max_age_cycles, plan.slice_us) == (None, None, None) {
+        return None;
+    }
+    let cycle = plan.cycle_ms.and_then(|ms| base.with_cycle(Duration::from_millis(ms)).ok()).unwrap_or(base);
+    let age = plan.max_age_cycles.and_then(|n| cycle.with_max_age_cycles(n).ok()).unwrap_or(cycle);
+    Some(plan.slice_us.and_then(|us| age.with_slice(Duration::from_micros(us)).ok()).unwrap_or(age))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakePool;
+
+    fn plan() -> PoolPlan {
+        PoolPlan::unchanged("a")
+    }
+
+    #[test]
+    fn leases_go_up_and_back_to_what_they_were() {
+        let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
+        assert!(tuning.apply(&*pool, &PoolPlan { leases: Some(LeaseWish::All), ..plan() }, true));
+        assert_eq!(pool.lease_level(), LeaseLevel::All);
+        assert!(tuning.apply(&*pool, &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() }, true));
+        assert_eq!(pool.lease_level(), LeaseLevel::DEFAULT);
+        assert!(!tuning.apply(&*pool, &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() }, true));
+    }
+
+    #[test]
+    fn leases_that_are_off_stay_off_and_a_hand_in_between_wins() {
+        let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
+        let all = PoolPlan { leases: Some(LeaseWish::All), ..plan() };
+        pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
+        assert!(!tuning.apply(&*pool, &all, true));
+        assert_eq!(pool.lease_level(), LeaseLevel::Off);
+        assert!(pool.withdraw(KnobKind::Sampling, Author::Operator));
+        assert!(tuning.apply(&*pool, &all, true));
+        pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
+        let _ = tuning.apply(&*pool, &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() }, true);
+        assert_eq!(pool.lease_level(), LeaseLevel::Off);
+    }
+
+    #[test]
+    fn samples_are_thinned_from_what_was_built_and_come_back() {
+        let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
+        let thin = |n| PoolPlan { sampling_thinner: Some(n), ..plan() };
+        let one_in = |n| LeaseLevel::Sampled(NonZeroU32::new(n).unwrap());
+        assert!(!tuning.apply(&*pool, &thin(1), true), "as it was");
+        assert!(tuning.apply(&*pool, &thin(4), true));
+        assert!(tuning.apply(&*pool, &thin(16), true), "from the base, not from the last");
+        let sampling = pool.knobs().sampling.value;
+        assert_eq!((sampling.leases(), sampling.timing_one_in()), (one_in(2048), 16_384));
+        assert!(!tuning.apply(&*pool, &plan(), true), "a plan that says nothing changes nothing");
+        assert!(tuning.apply(&*pool, &thin(1), true));
+        assert_eq!(pool.knobs().sampling.value, Sampling::DEFAULT);
+    }
+
+    #[test]
+    fn eviction_and_reuse_are_written_once_and_within_their_ranges() {
+        let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
+        let wanted = PoolPlan { cycle_ms: Some(2500), slice_us: Some(1), reuse: Some(0.5), ..plan() };
+        assert!(tuning.apply(&*pool, &wanted, true));
+        let knobs = pool.knobs();
+        assert_eq!(knobs.eviction.value.cycle(), Duration::from_millis(2500));
+        assert_eq!(knobs.eviction.value.slice(), Eviction::DEFAULT.slice(), "1 µs is out of range");
+        assert!((knobs.reuse.value.0.get() - 0.5).abs() < 1e-9);
+        assert!(!tuning.apply(&*pool, &wanted, true));
+    }
+
+    #[test]
+    fn observing_writes_nothing() {
+        let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
+        let wanted = PoolPlan { sampling_thinner: Some(8), leases: Some(LeaseWish::All), ..plan() };
+        assert!(tuning.apply(&*pool, &wanted, false));
+        assert!(!tuning.apply(&*pool, &wanted, false), "said once");
+        assert_eq!(pool.knobs().generation, 0);
+    }
+}
