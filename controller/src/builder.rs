@@ -7,6 +7,7 @@ use crate::mode::{Mode, UnknownMode};
 use crate::seen::Senses;
 use crate::sense::LimitSource;
 use crate::shared::Shared;
+use crate::steering::Steering;
 use pool_core::Registry;
 use std::ffi::OsString;
 use std::fmt;
@@ -106,9 +107,10 @@ impl Builder {
     pub fn build(self) -> Result<Controller, BuildError> {
         let registry = self.registry.ok_or(BuildError::NoRegistry)?;
         let mode = self.mode.overridden_by(self.environment.as_deref()).map_err(BuildError::UnknownMode)?;
-        let shared = Shared::new(registry, mode, self.lease_suspect_after, self.lease);
+        let steering = Steering::new(mode, self.environment.is_some());
+        let shared = Shared::new(registry, steering, self.lease_suspect_after, self.lease);
         let senses = Senses::open(self.limit, self.lease_suspect_after);
-        Ok(Controller::new(mode, senses, Decider::new(self.policy), shared, self.runtime))
+        Ok(Controller::new(senses, Decider::new(self.policy), shared, self.runtime))
     }
 }
 

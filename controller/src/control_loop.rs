@@ -37,7 +37,6 @@ pub const TICK: Duration = Duration::from_millis(250);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Controller {
-    mode: Mode,
     pub(crate) senses: Senses,
     decider: Decider,
     act: Act,
@@ -55,15 +54,14 @@ impl Controller {
     }
 
     pub(crate) fn new(
-        mode: Mode,
         senses: Senses,
         decider: Decider,
         shared: Arc<Shared>,
         runtime: Option<tokio::runtime::Handle>,
     ) -> Self {
-        let history = History::new(mode, decider.policy_name());
-        let act = Act::new(shared.registry.clone(), mode == Mode::Enforce);
-        Self { mode, senses, decider, act, history, shared, runtime }
+        let history = History::new(decider.policy_name());
+        let act = Act::new(shared.registry.clone(), shared.mode());
+        Self { senses, decider, act, history, shared, runtime }
     }
 
     /// One turn by hand: looks, decides, acts according to the mode, publishes. `now` should not fall; a time
@@ -80,16 +78,18 @@ impl Controller {
 
     /// Decides, acts and publishes.
     fn turn(&mut self, began: Instant, (at, now): (Duration, Instant), seen: &Seen) -> Arc<Status> {
-        if self.mode == Mode::Off {
-            let status = self.history.record(at, seen, None, &self.act.done(), &self.shared.registry);
+        let mode = self.shared.steering.mode(at);
+        if mode == Mode::Off {
+            let status = self.history.record((at, mode), seen, None, &self.act.done(), &self.shared.registry);
             return self.shared.publish(status);
         }
+        self.act.be(mode, &seen.managed);
         let done_before = self.act.done();
         let inputs = seen.inputs(self.act.knobs(), &done_before);
         let plan = self.decider.decide(at, &inputs);
         self.shared.valve.set(&inputs, seen.lent_bytes(), plan.is_reclaimable);
         let done = self.act.carry_out(at, now, &seen.managed, &plan, inputs.limit_bytes);
-        let mut status = self.history.record(at, seen, Some(plan), &done, &self.shared.registry);
+        let mut status = self.history.record((at, mode), seen, Some(plan), &done, &self.shared.registry);
         status.tick_time = began.elapsed();
         self.shared.lease.renew(at, inputs.limit_bytes);
         self.shared.publish(status)
@@ -108,7 +108,7 @@ impl Controller {
     /// The mode in force, the environment's word included.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.mode
+        self.shared.mode()
     }
 
     /// Starts to watch the runtime, if there is one, and returns what the probe of the operating system's timers is to
@@ -129,7 +129,7 @@ impl Controller {
 
 impl fmt::Debug for Controller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Controller").field("mode", &self.mode).finish_non_exhaustive()
+        f.debug_struct("Controller").field("mode", &self.mode()).finish_non_exhaustive()
     }
 }
 

@@ -293,3 +293,37 @@ fn a_wish_for_leases_is_carried_out() {
     assert!((540..=600).contains(&lost), "{lost} of 597");
     assert_eq!(rig.pool.capacity().value.bytes_max(), MIB);
 }
+
+#[test]
+fn a_freeze_leaves_the_knobs_and_lifts_the_grant_until_its_time() {
+    let mut rig = Rig::new(Mode::Enforce, None);
+    rig.pool.set_stats(|stats| (stats.idle_bytes, stats.idle_objects) = (30 * MIB, 30));
+    rig.tick();
+    let before = rig.pool.capacity();
+    rig.controller.shared().steering.freeze(TICK, TICK * 4).expect("in range");
+    rig.tree.usage(180 * MIB);
+    for _ in 0..3 {
+        let status = rig.tick();
+        assert_eq!((status.memory.mode, status.memory.budget_bytes < Some(30 * MIB)), ("frozen", true));
+        assert_eq!((rig.pool.capacity().generation, rig.registry.grant().left()), (before.generation, None));
+    }
+    assert_eq!(rig.tick().memory.mode, "enforce");
+    assert!(rig.pool.capacity().value.bytes_max() < 30 * MIB, "what it has seen meanwhile counts");
+    assert!(rig.registry.grant().left().is_some());
+}
+
+#[test]
+fn who_begins_to_observe_takes_its_hands_off() {
+    let mut rig = Rig::new(Mode::Enforce, None);
+    let built = rig.pool.capacity().value;
+    rig.pool.set_stats(|stats| (stats.idle_bytes, stats.idle_objects) = (30 * MIB, 30));
+    rig.tick();
+    assert_ne!(rig.pool.capacity().value, built);
+    rig.controller.shared().steering.set(Mode::Observe).expect("nothing speaks against it");
+    let status = rig.tick();
+    assert_eq!((status.memory.mode, rig.pool.capacity().value), ("observe", built));
+    assert_eq!(rig.registry.grant().left(), None);
+    rig.controller.shared().steering.set(Mode::Enforce).expect("nothing speaks against it");
+    rig.tick();
+    assert_ne!(rig.pool.capacity().value, built);
+}

@@ -13,7 +13,6 @@ use std::time::Duration;
 /// Remembers.
 #[derive(Debug)]
 pub(crate) struct History {
-    mode: Mode,
     policy: &'static str,
     tick: u64,
     peak_bytes: u64,
@@ -24,9 +23,8 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(mode: Mode, policy: &'static str) -> Self {
+    pub(crate) fn new(policy: &'static str) -> Self {
         Self {
-            mode,
             policy,
             tick: 0,
             peak_bytes: 0,
@@ -40,7 +38,7 @@ impl History {
     /// The status of a tick. `plan` is `None` while nothing decides.
     pub(crate) fn record(
         &mut self,
-        at: Duration,
+        (at, mode): (Duration, Mode),
         seen: &Seen,
         plan: Option<Plan>,
         done: &Done,
@@ -63,7 +61,7 @@ impl History {
         let memory = MemoryStatus {
             at_ms,
             tick: self.tick,
-            mode: self.mode.as_str(),
+            mode: mode.as_str(),
             policy: self.policy,
             source: memory.source.as_str(),
             limit_bytes,

@@ -58,6 +58,7 @@ mod seen;
 pub mod sense;
 mod shared;
 mod status;
+mod steering;
 pub mod sys;
 
 pub use admission::Admission;
@@ -67,3 +68,4 @@ pub use mode::{Mode, UnknownMode};
 pub use runner::Handle;
 pub use sense::LimitSource;
 pub use status::{Decision, MemoryStatus, PauseStatus, PoolBrief, Status, Watermarks};
+pub use steering::ModeRefused;

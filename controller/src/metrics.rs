@@ -161,7 +161,7 @@ fn collect_controller(samples: &mut Samples, handle: &Handle, status: &Status) {
     for state in State::ALL {
         samples.add("ebbpool_controller_state", &[state.as_str()], flag(state == memory.state));
     }
-    for mode in [Mode::Observe, Mode::Enforce, Mode::Off] {
+    for mode in [Mode::Observe, Mode::Enforce, Mode::Frozen, Mode::Off] {
         samples.add("ebbpool_controller_mode", &[mode.as_str()], flag(mode == handle.mode()));
     }
     for (reason, count) in &status.decisions_by_reason {

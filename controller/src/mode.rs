@@ -11,6 +11,8 @@ pub enum Mode {
     Observe,
     /// Carries its plans out.
     Enforce,
+    /// Decides and publishes, and leaves every knob as it is, until a time: see [`Handle::freeze`](crate::Handle::freeze).
+    Frozen,
     /// Nothing runs: no thread, no decision. Status, metrics and routes still answer, with readings taken when
     /// they are asked for.
     Off,
@@ -26,6 +28,7 @@ impl Mode {
         match self {
             Self::Observe => "observe",
             Self::Enforce => "enforce",
+            Self::Frozen => "frozen",
             Self::Off => "off",
         }
     }

@@ -7,6 +7,7 @@ use crate::mode::Mode;
 use crate::sense::lag;
 use crate::shared::{Shared, lock};
 use crate::status::Status;
+use crate::steering::ModeRefused;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,7 +36,7 @@ impl Handle {
     pub fn wait_newer(&self, tick: u64, timeout: Duration) -> Option<Arc<Status>> {
         match self.mode() {
             Mode::Off => Some(self.status()),
-            Mode::Observe | Mode::Enforce => self.shared().wait_newer(tick, timeout),
+            Mode::Observe | Mode::Enforce | Mode::Frozen => self.shared().wait_newer(tick, timeout),
         }
     }
 
@@ -48,7 +49,51 @@ impl Handle {
     /// The mode in force.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.shared().mode
+        self.shared().mode()
+    }
+
+    /// Changes the mode to [`Observe`](Mode::Observe) or [`Enforce`](Mode::Enforce), from the next tick on, and ends a
+    /// freeze. Who begins to observe takes its hands off: the pools get the knobs back that they were built with, and
+    /// creates are not limited any more.
+    ///
+    /// # Errors
+    /// [`ModeRefused`] if the environment has said otherwise, the controller was built switched off, or for other modes.
+    pub fn set_mode(&self, mode: Mode) -> Result<(), ModeRefused> {
+        self.shared().steering.set(mode)
+    }
+
+    /// Leaves every knob as it is, from the next tick on, for `time`: more than nothing, and seven days at most. Creates
+    /// are not limited meanwhile, nothing is trimmed or aged. Decisions are still made and shown. Then it goes on as
+    /// before.
+    ///
+    /// ```
+    /// # use pool_controller::{Controller, Mode};
+    /// # use std::time::Duration;
+    /// # let registry = pool_core::Registry::new();
+    /// let handle = Controller::builder().registry(&registry).build()?.spawn()?;
+    /// handle.freeze(Duration::from_secs(600))?;
+    /// assert_eq!(handle.mode(), Mode::Frozen);
+    /// assert!(handle.thaw());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ModeRefused`] if the time is out of range, or the controller was built switched off.
+    pub fn freeze(&self, time: Duration) -> Result<(), ModeRefused> {
+        self.shared().steering.freeze(self.shared().started.elapsed(), time)
+    }
+
+    /// For how much longer it is frozen, if it is.
+    #[must_use]
+    pub fn frozen_for(&self) -> Option<Duration> {
+        let until = self.shared().steering.frozen_until()?;
+        until.checked_sub(self.shared().started.elapsed())
+    }
+
+    /// Ends a freeze before its time; whether there was one.
+    #[allow(clippy::must_use_candidate, reason = "who thaws need not care whether it was frozen")]
+    pub fn thaw(&self) -> bool {
+        self.shared().steering.thaw()
     }
 
     /// Tells the service whether there is room for more work.
@@ -110,9 +155,9 @@ impl Runner {
         let shared = Arc::clone(controller.shared());
         let signals = Arc::new(Signals::default());
         let mut runner = Self { shared, threads: Mutex::default(), signals, resting: Mutex::new(None) };
-        match runner.shared.mode {
+        match runner.shared.mode() {
             Mode::Off => *lock(&runner.resting) = Some(controller),
-            Mode::Observe | Mode::Enforce => runner.start_threads(controller)?,
+            Mode::Observe | Mode::Enforce | Mode::Frozen => runner.start_threads(controller)?,
         }
         Ok(Handle { runner: Arc::new(runner) })
     }
@@ -127,17 +172,16 @@ impl Runner {
         let thread = control.thread().clone();
         lock(&self.threads).push(control);
         *lock(&self.signals.control) = Some(thread.clone());
-        if self.shared.mode == Mode::Enforce {
-            let (shared, signals) = (Arc::clone(&self.shared), Arc::clone(&self.signals));
-            let watch = spawn("ebbpool-watchdog", move || watch(&shared, &signals))?;
-            lock(&self.threads).push(watch);
-            let signals = Arc::clone(&self.signals);
-            self.shared.registry.on_grant_used_up(move || {
-                if !signals.early.swap(true, Relaxed) {
-                    thread.unpark();
-                }
-            });
-        }
+        let (shared, signals) = (Arc::clone(&self.shared), Arc::clone(&self.signals));
+        let watch = spawn("ebbpool-watchdog", move || watch(&shared, &signals))?;
+        lock(&self.threads).push(watch);
+        let signals = Arc::clone(&self.signals);
+        // Never called while there is no grant, as when it only observes.
+        self.shared.registry.on_grant_used_up(move || {
+            if !signals.early.swap(true, Relaxed) {
+                thread.unpark();
+            }
+        });
         Ok(())
     }
 
@@ -150,7 +194,8 @@ impl Runner {
     }
 
     fn stop(&self) {
-        if self.signals.stop.swap(true, Relaxed) || self.shared.mode == Mode::Off {
+        let mode = self.shared.mode();
+        if self.signals.stop.swap(true, Relaxed) || mode == Mode::Off {
             return;
         }
         self.shared.registry.on_grant_used_up(|| {});
@@ -165,7 +210,7 @@ impl Runner {
             let _ = thread.join();
         }
         self.shared.forget_listeners();
-        if self.shared.mode == Mode::Enforce {
+        if mode == Mode::Enforce {
             watchdog::fall_back_at_end(&self.shared.lease, &self.shared.registry);
         }
     }
@@ -202,7 +247,10 @@ fn watch(shared: &Shared, signals: &Signals) {
     while !signals.stop.load(Relaxed) {
         // It must outlive whatever a pool's code does.
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            watchdog::look(&shared.lease, &shared.registry, Instant::now())
+            // What is not enforced is not the watchdog's to undo.
+            if shared.mode() == Mode::Enforce {
+                watchdog::look(&shared.lease, &shared.registry, Instant::now());
+            }
         }));
         thread::park_timeout(shared.lease.look_every());
     }

@@ -5,6 +5,7 @@ use crate::act::watchdog::Lease;
 use crate::admission::Valve;
 use crate::mode::Mode;
 use crate::status::Status;
+use crate::steering::Steering;
 use pool_core::Registry;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ type Listener = Box<dyn FnMut(&Arc<Status>) -> bool + Send>;
 
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
-    pub(crate) mode: Mode,
+    pub(crate) steering: Steering,
     pub(crate) started: Instant,
     pub(crate) suspect_after: Duration,
     pub(crate) lease: Lease,
@@ -27,11 +28,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(registry: Registry, mode: Mode, suspect_after: Duration, lease: Duration) -> Arc<Self> {
+    pub(crate) fn new(
+        registry: Registry,
+        steering: Steering,
+        suspect_after: Duration,
+        lease: Duration,
+    ) -> Arc<Self> {
         let started = Instant::now();
         Arc::new(Self {
             registry,
-            mode,
+            steering,
             started,
             suspect_after,
             lease: Lease::new(started, lease),
@@ -41,6 +47,11 @@ impl Shared {
             newer: Condvar::new(),
             listeners: Mutex::default(),
         })
+    }
+
+    /// The mode in force now.
+    pub(crate) fn mode(&self) -> Mode {
+        self.steering.mode(self.started.elapsed())
     }
 
     /// The last status, if there was a tick.

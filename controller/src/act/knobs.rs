@@ -6,7 +6,7 @@
 
 use super::tuning::{Base, Tuning};
 use crate::decide::Plan;
-use pool_core::{Capacity, Change, Knob, Managed};
+use pool_core::{Author, Capacity, Change, Knob, KnobKind, Managed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -57,6 +57,26 @@ impl Knobs {
             self.pools.insert(pool.to_owned(), PoolKnobs::default());
         }
         self.pools.get_mut(pool).expect("it was put there if it was not")
+    }
+
+    /// Gives every knob back what it had before a policy touched it, and writes nothing from now on.
+    pub(super) fn let_go(&mut self, pools: &[Arc<dyn Managed>]) {
+        for pool in pools {
+            for kind in [KnobKind::Capacity, KnobKind::Sampling, KnobKind::Eviction, KnobKind::Reuse] {
+                pool.withdraw(kind, Author::Policy);
+            }
+        }
+        self.begin(false);
+    }
+
+    /// Writes from now on what so far was only pretended.
+    pub(super) fn take_up(&mut self) {
+        self.begin(true);
+    }
+
+    fn begin(&mut self, enforce: bool) {
+        self.enforce = enforce;
+        self.pools.clear();
     }
 
     /// How often the most restless capacity has turned around. Never falls, even when its pool is gone.

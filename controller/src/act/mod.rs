@@ -16,6 +16,7 @@ pub(crate) mod watchdog;
 pub(crate) use knobs::{Knobs, is_pinned};
 
 use crate::decide::Plan;
+use crate::mode::Mode;
 use pool_core::{Managed, Registry};
 use purge::Purger;
 use std::sync::Arc;
@@ -43,13 +44,30 @@ pub(crate) struct Act {
     knobs: Knobs,
     purger: Purger,
     trimmed_bytes_total: u64,
-    enforce: bool,
+    mode: Mode,
 }
 
 impl Act {
-    pub(crate) fn new(registry: Registry, enforce: bool) -> Self {
-        let (knobs, purger) = (Knobs::new(enforce), Purger::default());
-        Self { registry, knobs, purger, trimmed_bytes_total: 0, enforce }
+    pub(crate) fn new(registry: Registry, mode: Mode) -> Self {
+        let (knobs, purger) = (Knobs::new(mode == Mode::Enforce), Purger::default());
+        Self { registry, knobs, purger, trimmed_bytes_total: 0, mode }
+    }
+
+    /// From now on in `mode`. Who ends to enforce lifts the grant, since nobody would refill it; who begins to observe
+    /// takes its hands off the knobs as well.
+    pub(crate) fn be(&mut self, mode: Mode, pools: &[Arc<dyn Managed>]) {
+        if mode == self.mode {
+            return;
+        }
+        if self.mode == Mode::Enforce {
+            self.registry.grant().set(None);
+        }
+        if mode == Mode::Observe {
+            self.knobs.let_go(pools);
+        } else if mode == Mode::Enforce && self.mode == Mode::Observe {
+            self.knobs.take_up();
+        }
+        self.mode = mode;
     }
 
     /// The knobs as the next decision should see them.
@@ -79,14 +97,18 @@ impl Act {
         plan: &Plan,
         limit_bytes: Option<u64>,
     ) -> Done {
-        if self.enforce {
+        if self.mode == Mode::Frozen {
+            return self.done();
+        }
+        let enforce = self.mode == Mode::Enforce;
+        if enforce {
             self.registry.grant().set(plan.grant_bytes);
         }
         let allowed = |p: &Arc<dyn Managed>| p.capacity().value.bytes_max();
         let before: Vec<u64> = pools.iter().map(allowed).collect();
         let changed = self.knobs.apply(pools, plan, limit_bytes);
         let cut = pools.iter().map(allowed).zip(before).any(|(now, before)| now < before);
-        if self.enforce {
+        if enforce {
             // What nobody wanted goes before what somebody may want again.
             self.registry.cycle(now);
             self.trimmed_bytes_total += trim::trim(&self.registry, pools, cut);

@@ -49,7 +49,7 @@ pub(super) async fn events(State(admin): State<Admin>) -> Response {
             let ticks = IntervalStream::new(interval(crate::TICK));
             Box::pin(ticks.map(move |_| serialised(&admin.handle.status())))
         }
-        Mode::Observe | Mode::Enforce => Box::pin(WatchStream::new(admin.events.ticks)),
+        Mode::Observe | Mode::Enforce | Mode::Frozen => Box::pin(WatchStream::new(admin.events.ticks)),
     };
     let events = data.map(|json| Ok::<_, Infallible>(Event::default().event("tick").data(json)));
     Sse::new(Permitted { stream: events, _permit: permit }).into_response()

@@ -6,6 +6,8 @@
 //! | `GET /healthz` | `ok` or `degraded`, with details |
 //! | `GET /v1/memory` | limit, usage, state, budget, last decision |
 //! | `GET /v1/pools[?snapshot=stopped]` | every figure of every pool |
+//! | `GET /v1/mode` | the mode in force |
+//! | `PUT /v1/mode` | changes it, or freezes |
 //! | `GET /v1/events` | server-sent events, one `tick` a tick |
 //! | `GET /v1/openapi.json` | the description of these routes |
 //! | `GET /metrics` | Prometheus text |
@@ -16,6 +18,7 @@
 mod events;
 mod guard;
 mod memory;
+mod mode;
 mod page;
 mod pools;
 mod server;
@@ -67,6 +70,7 @@ fn routes(handle: &Handle) -> Router {
         .route("/healthz", get(memory::health))
         .route("/metrics", get(memory::metrics))
         .route("/v1/memory", get(memory::memory))
+        .route("/v1/mode", get(mode::mode).put(mode::set_mode))
         .route("/v1/pools", get(pools::pools))
         .route(pool_dashboards::EVENTS_PATH, get(events::events))
         .route("/v1/openapi.json", get(page::openapi))

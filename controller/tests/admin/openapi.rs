@@ -69,7 +69,7 @@ fn answers_have_the_fields_that_the_document_says() {
     let served = Served::start(Mode::Enforce);
     drop(served.pool.get());
     let document = document();
-    for path in ["/v1/memory", "/v1/pools", "/healthz"] {
+    for path in ["/v1/memory", "/v1/pools", "/v1/mode", "/healthz"] {
         check(&document, &schema_of(&document, path), &served.json(path), path);
     }
     let stopped = served.json("/v1/pools?snapshot=stopped");
@@ -97,11 +97,9 @@ fn every_path_of_the_document_answers_and_it_is_served() {
     let document = document();
     assert_eq!(served.json("/v1/openapi.json"), document);
     for (path, methods) in document["paths"].as_object().expect("paths") {
-        assert_eq!(
-            methods.as_object().map(|m| m.keys().collect::<Vec<_>>()),
-            Some(vec![&"get".to_owned()]),
-            "{path}"
-        );
+        let methods: Vec<_> = methods.as_object().expect("methods").keys().map(String::as_str).collect();
+        let expected: &[&str] = if path == "/v1/mode" { &["get", "put"] } else { &["get"] };
+        assert_eq!(methods, expected, "{path}");
         if path != "/v1/events" {
             assert_eq!(served.get(path).status, 200, "{path}");
         }

@@ -129,3 +129,35 @@ fn strangers_are_refused() {
     assert_eq!(nowhere.status, 404);
     assert!(nowhere.body.contains("/v1/openapi.json"), "{}", nowhere.body);
 }
+
+#[test]
+fn the_mode_is_changed_by_hand_with_a_reason_and_a_freeze_with_its_end() {
+    let served = Served::start(Mode::Observe);
+    let put = |body: &str| {
+        let length = body.len();
+        let head =
+            format!("PUT /v1/mode HTTP/1.1\r\nHost: localhost\r\nX-Ebbpool: 1\r\nContent-Length: {length}");
+        served.request(&format!("{head}\r\nConnection: close\r\n\r\n{body}"))
+    };
+    let frozen = put(r#"{"mode": "frozen", "for_s": 600, "reason": "an incident"}"#);
+    assert_eq!((frozen.status, frozen.body.contains("\"frozen\"")), (200, true), "{}", frozen.body);
+    let left = served.json("/v1/mode")["frozen_for_s"].as_u64().expect("a time");
+    assert!((1..=600).contains(&left), "{left}");
+    assert_eq!(put(r#"{"mode": "enforce", "reason": "over"}"#).status, 200);
+    assert_eq!(served.json("/v1/mode"), serde_json::json!({"mode": "enforce", "frozen_for_s": null}));
+    assert_eq!(served.handle.mode(), Mode::Enforce);
+    for (body, status, says) in [
+        ("", 400, "expected"),
+        (r#"{"mode": "enforce"}"#, 400, "reason"),
+        (r#"{"mode": "off", "reason": "x"}"#, 400, "allowed: observe, enforce, frozen"),
+        (r#"{"mode": "frozen", "reason": "x"}"#, 400, "1 to 604800 s"),
+        (r#"{"mode": "observe", "for_s": 5, "reason": "x"}"#, 400, "only a freeze has an end"),
+        (r#"{"mode": "frozen", "for_s": 604801, "reason": "x"}"#, 409, "out of range"),
+    ] {
+        let answer = put(body);
+        assert_eq!((answer.status, answer.body.contains(says)), (status, true), "{body}: {}", answer.body);
+    }
+    let unmarked =
+        "PUT /v1/mode HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    assert_eq!(served.request(unmarked).status, 403);
+}
