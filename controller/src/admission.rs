@@ -80,6 +80,12 @@ impl Valve {
         }
     }
 
+    /// As beside a full limit.
+    #[cfg(test)]
+    pub(crate) fn forbid_overdraft(&self) {
+        self.overdraft_bytes.store(0, Relaxed);
+    }
+
     pub(crate) fn refused_total(&self) -> u64 {
         self.refused.load(Relaxed)
     }

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// A view of a running controller, cheap to clone. When the last one is gone (routes hold one too), the
 /// controller ends, as with [`shutdown`](Self::shutdown).
@@ -112,6 +113,30 @@ impl Handle {
     /// creates are not limited any more; both keep serving. A second call does nothing.
     pub fn shutdown(&self) {
         self.runner.stop();
+    }
+
+    /// Waits for `token` to be cancelled and then ends as [`shutdown`](Self::shutdown) does, on a thread that may block.
+    /// To be spawned, or awaited beside the server that the same token ends.
+    ///
+    /// ```
+    /// # use pool_controller::Controller;
+    /// # use tokio_util::sync::CancellationToken;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// # let registry = pool_core::Registry::new();
+    /// let token = CancellationToken::new();
+    /// let handle = Controller::builder().registry(&registry).build()?.spawn()?;
+    /// let ended = tokio::spawn(handle.ends_with(token.clone()));
+    /// token.cancel();
+    /// ended.await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn ends_with(self, token: CancellationToken) {
+        token.cancelled().await;
+        // An error here is the runtime's own end, which ends this handle too.
+        let _ = tokio::task::spawn_blocking(move || self.shutdown()).await;
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
