@@ -19,7 +19,8 @@ Examples:
   ebbpool demo                             a service, its load and its pools, against a simulated limit
   ebbpool demo --limit 192MiB --for 60s    the same under a real memory limit
   ebbpool chaos run chaos/scenarios/missing-put.yaml
-                                           breaks it on purpose and judges whether it recovers";
+                                           breaks it on purpose and judges whether it recovers
+  ebbpool postmortem FILE                  the last five minutes of a service that was killed";
 
 /// Object pools for Rust services that ebb and flow with the memory there really is.
 #[derive(Debug, Parser)]
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     Demo(commands::demo::DemoArgs),
     Chaos(commands::chaos::ChaosArgs),
+    #[command(name = "postmortem")]
+    PostMortem(commands::postmortem::PostMortemArgs),
     #[command(hide = true)]
     DemoService(commands::demo_service::DemoServiceArgs),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => ended(commands::demo::run(args)),
         Command::Chaos(args) => commands::chaos::run(args),
+        Command::PostMortem(args) => ended(commands::postmortem::run(&args)),
         Command::DemoService(args) => ended(commands::demo_service::run(&args)),
     };
     done.unwrap_or_else(|failure| failure.report())

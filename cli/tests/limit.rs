@@ -6,8 +6,10 @@
 #[allow(dead_code, reason = "shared with the tests against a simulated limit")]
 mod support;
 
+use pool_controller::postmortem::PostMortem;
 use rustix::process::Signal;
 use serde_json::Value;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::{Running, carried, groups, stderr, summary};
 
@@ -58,15 +60,41 @@ fn adaptive_pools_live_where_fixed_ones_are_killed() {
     assert_eq!(output.status.code(), Some(0), "{adaptive} {}", stderr(&output));
     assert!(100 * number(&adaptive, "completed") >= 99 * number(&adaptive, "offered"), "{adaptive}");
 
-    let output = carried(|| run(&["--json", "--limit", "192MiB", "--for", "60s", "--pools", "fixed"]));
+    let ring = std::env::temp_dir().join(format!("ebbpool-limit-{}.ring", std::process::id()));
+    let ring = ring.to_str().expect("text");
+    let fixed = ["--json", "--limit", "192MiB", "--for", "60s", "--pools", "fixed", "--postmortem", ring];
+    let output = carried(|| run(&fixed));
     let fixed = summary(&output);
     assert_eq!(output.status.code(), Some(1), "{fixed}");
     assert!(number(&fixed, "oom_kills") >= 1, "{fixed}");
     let killed_after_s = fixed["killed_after_s"].as_f64().expect("a time");
     assert!(killed_after_s < 60.0 && number(&fixed, "errors") > 0, "{fixed}");
     assert!(stderr(&output).contains("the kernel killed the service for memory"), "{}", stderr(&output));
+    let read = PostMortem::read(Path::new(ring)).expect("a ring");
+    let last = read.records.last().expect("it ticked before it was killed");
+    assert!(last.share().is_some_and(|share| share > 0.7), "{last:?}");
+    assert!(last.pools.iter().any(|pool| pool.name == "zstd.ctx" && pool.idle_bytes > 0), "{last:?}");
+    assert!(stderr(&output).contains(&format!("ebbpool postmortem {ring}")), "{}", stderr(&output));
+    for file in [ring.to_owned(), format!("{ring}.old")] {
+        let _ = std::fs::remove_file(file);
+    }
     let ends = ["completed", "shed", "errors", "timeouts"].map(|key| number(&fixed, key));
     assert_eq!(ends.iter().sum::<u64>(), number(&fixed, "offered"), "{fixed}");
+}
+
+#[test]
+fn a_limit_that_falls_while_it_runs_is_followed() {
+    let Some(_turn) = turn() else { return };
+    let flags = ["--json", "--limit", "256MiB", "--limit-after", "15s=160MiB", "--for", "40s"];
+    let output = carried(|| {
+        let output = run(&flags);
+        assert_eq!(number(&summary(&output), "oom_kills"), 0, "{}", stderr(&output));
+        output
+    });
+    let summary = summary(&output);
+    assert_eq!(output.status.code(), Some(0), "{summary} {}", stderr(&output));
+    assert_eq!(number(&summary, "limit_after_bytes"), 160 << 20, "{summary}");
+    assert!(100 * number(&summary, "completed") >= 99 * number(&summary, "offered"), "{summary}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::act::watchdog::LEASE;
 use crate::control_loop::Controller;
 use crate::decide::{Decider, Policy, Tide};
 use crate::mode::{Mode, UnknownMode};
+use crate::postmortem::Ring;
 use crate::seen::Senses;
 use crate::sense::LimitSource;
 use crate::shared::Shared;
@@ -11,6 +12,7 @@ use crate::steering::Steering;
 use pool_core::Registry;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Builds a [`Controller`].
@@ -23,6 +25,7 @@ pub struct Builder {
     environment: Option<OsString>,
     lease: Duration,
     runtime: Option<tokio::runtime::Handle>,
+    postmortem: Option<PathBuf>,
 }
 
 impl Default for Builder {
@@ -36,6 +39,7 @@ impl Default for Builder {
             environment: std::env::var_os(Mode::VARIABLE),
             lease: LEASE,
             runtime: None,
+            postmortem: None,
         }
     }
 }
@@ -88,6 +92,15 @@ impl Builder {
         self
     }
 
+    /// Writes the last five minutes of signals, decisions and pools to `file` (1.2 MB), a record a tick, so that they can be
+    /// read when the process has been killed: see [`postmortem`](crate::postmortem). What an earlier process left there
+    /// is kept as `FILE.old`. A directory in memory, such as `/dev/shm`, or one that outlives the container, suits best.
+    #[must_use]
+    pub fn postmortem(mut self, file: impl Into<PathBuf>) -> Self {
+        self.postmortem = Some(file.into());
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn environment(mut self, value: Option<&str>) -> Self {
         self.environment = value.map(OsString::from);
@@ -107,10 +120,15 @@ impl Builder {
     pub fn build(self) -> Result<Controller, BuildError> {
         let registry = self.registry.ok_or(BuildError::NoRegistry)?;
         let mode = self.mode.overridden_by(self.environment.as_deref()).map_err(BuildError::UnknownMode)?;
+        let ring = self.postmortem.as_deref().filter(|_| mode != Mode::Off).map(Ring::create).transpose();
+        let ring = ring.map_err(|error| BuildError::PostMortem {
+            file: self.postmortem.unwrap_or_default(),
+            error: error.to_string(),
+        })?;
         let steering = Steering::new(mode, self.environment.is_some());
         let shared = Shared::new(registry, steering, self.lease_suspect_after, self.lease);
         let senses = Senses::open(self.limit, self.lease_suspect_after);
-        Ok(Controller::new(senses, Decider::new(self.policy), shared, self.runtime))
+        Ok(Controller::new(senses, Decider::new(self.policy), shared, self.runtime, ring))
     }
 }
 
@@ -132,6 +150,13 @@ pub enum BuildError {
     NoRegistry,
     /// The environment asks for a mode that does not exist.
     UnknownMode(UnknownMode),
+    /// The file for the last five minutes cannot be made.
+    PostMortem {
+        /// Which.
+        file: PathBuf,
+        /// What the operating system said.
+        error: String,
+    },
 }
 
 impl fmt::Display for BuildError {
@@ -141,6 +166,7 @@ impl fmt::Display for BuildError {
                 f.write_str("a controller needs a registry: Controller::builder().registry(…)")
             }
             Self::UnknownMode(error) => error.fmt(f),
+            Self::PostMortem { file, error } => write!(f, "postmortem {}: {error}", file.display()),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::builder::Builder;
 use crate::decide::Decider;
 use crate::history::History;
 use crate::mode::Mode;
+use crate::postmortem::{Record, Ring};
 use crate::runner::{Handle, Runner};
 use crate::seen::{Seen, Senses};
 use crate::sense::lag::{self, Lags};
@@ -44,6 +45,7 @@ pub struct Controller {
     shared: Arc<Shared>,
     /// The service's, to be watched once the controller runs.
     runtime: Option<tokio::runtime::Handle>,
+    ring: Option<Ring>,
 }
 
 impl Controller {
@@ -58,10 +60,11 @@ impl Controller {
         decider: Decider,
         shared: Arc<Shared>,
         runtime: Option<tokio::runtime::Handle>,
+        ring: Option<Ring>,
     ) -> Self {
         let history = History::new(decider.policy_name());
         let act = Act::new(shared.registry.clone(), shared.mode());
-        Self { senses, decider, act, history, shared, runtime }
+        Self { senses, decider, act, history, shared, runtime, ring }
     }
 
     /// One turn by hand: looks, decides, acts according to the mode, publishes. `now` should not fall; a time
@@ -92,6 +95,9 @@ impl Controller {
         let mut status = self.history.record((at, mode), seen, Some(plan), &done, &self.shared.registry);
         status.tick_time = began.elapsed();
         self.shared.lease.renew(at, inputs.limit_bytes);
+        if let Some(ring) = &mut self.ring {
+            ring.write(at, &Record::of(&status, &inputs.level));
+        }
         self.shared.publish(status)
     }
 

@@ -53,6 +53,7 @@ mod heap;
 mod history;
 pub mod metrics;
 mod mode;
+pub mod postmortem;
 mod runner;
 mod seen;
 pub mod sense;

@@ -45,6 +45,7 @@ impl Launcher for Demos {
             seed: spec.seed,
             faults: true,
             broken: spec.broken,
+            postmortem: None,
         };
         let session = Session::start(options).await;
         let session = session.map_err(|e| format!("cannot start the {}: {e}", spec.role.as_str()))?;

@@ -1,7 +1,7 @@
 //! `ebbpool demo`: what it is told, and what of that cannot be done.
 
 use crate::demo::fault::{Fault, run_min};
-use crate::demo::run::{self, DemoOptions};
+use crate::demo::run::{self, DemoOptions, LimitAfter};
 use crate::demo::service::PoolsMode;
 use crate::demo::session::{Limit, SessionOptions};
 use crate::demo::workload::{
@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::units::{self, exact_size};
 use clap::Args;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -19,6 +20,8 @@ Examples:
   ebbpool demo --limit 192MiB --for 60s          under a real limit that the kernel enforces
   ebbpool demo --limit 192MiB --pools fixed      the same with pools that never shrink: it is killed
   ebbpool demo --limit 192MiB --for 60s --json   the summary alone, for scripts
+  ebbpool demo --limit 256MiB --limit-after 30s=160MiB --for 60s
+                                                 the limit falls while it runs
   ebbpool demo --limit 192MiB --fault missing-put=3%
                                                  3 % of the leases never return for a third of the run
 
@@ -39,6 +42,9 @@ pub(crate) struct DemoArgs {
     /// this terminal stay outside of it.
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     limit: Option<u64>,
+    /// Another limit from a time on, such as 30s=160MiB: a live change, as an in-place resize of a container makes it
+    #[arg(long, value_name = "DURATION=SIZE", value_parser = limit_after, requires = "limit")]
+    limit_after: Option<LimitAfter>,
     /// How the service gets its objects
     #[arg(long, value_enum, default_value = "adaptive")]
     pools: PoolsMode,
@@ -69,6 +75,9 @@ pub(crate) struct DemoArgs {
     /// Lets others arm faults over the admin routes while the demo runs
     #[arg(long)]
     allow_faults: bool,
+    /// Keeps the last five minutes of the service in a file that survives a kill, for ebbpool postmortem
+    #[arg(long, value_name = "FILE")]
+    postmortem: Option<PathBuf>,
 }
 
 /// A run with a fault that is not told how long; long enough for each of them.
@@ -83,6 +92,27 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
         Err("not a loopback address: the admin routes have no authentication; use 127.0.0.1 or [::1]"
             .to_owned())
     }
+}
+
+/// What even perfect pools could not live with.
+fn refuse_too_small(flag: &str, limit: Option<u64>, rps: u32) -> Result<(), Failure> {
+    let least = limit_bytes_min(rps);
+    match limit.filter(|bytes| *bytes < least) {
+        None => Ok(()),
+        Some(bytes) => Err(Failure::usage(format!(
+            "{flag} {}: too small to run in; what {rps} requests per second hold and the service itself need {}, \
+             with less even perfect pools are killed (--rps lowers the need)",
+            exact_size(bytes),
+            exact_size(least)
+        ))),
+    }
+}
+
+fn limit_after(text: &str) -> Result<LimitAfter, String> {
+    let Some((from, bytes)) = text.split_once('=') else {
+        return Err("expected a time and a size, such as 30s=160MiB".to_owned());
+    };
+    Ok(LimitAfter { from: units::duration(from)?, bytes: units::size(bytes)? })
 }
 
 /// Runs the demo.
@@ -100,14 +130,16 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Failure> {
 }
 
 fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
-    let DemoArgs { limit, pools, run, json, fault, rps, seed, admin, allow_faults } = args;
-    let least = limit_bytes_min(rps);
-    if let Some(bytes) = limit.filter(|bytes| *bytes < least) {
+    let DemoArgs { limit, limit_after, pools, run, json, fault, rps, seed, admin, allow_faults, postmortem } =
+        args;
+    refuse_too_small("--limit", limit, rps)?;
+    refuse_too_small("--limit-after", limit_after.map(|after| after.bytes), rps)?;
+    if let (Some(after), Some(run)) = (limit_after, run)
+        && after.from >= run
+    {
+        let (from, run) = (after.from.as_secs_f64(), run.as_secs_f64());
         return Err(Failure::usage(format!(
-            "--limit {}: too small to run in; what {rps} requests per second hold and the service itself need {}, \
-             with less even perfect pools are killed (--rps lowers the need)",
-            exact_size(bytes),
-            exact_size(least)
+            "--limit-after {from}s: not before the end, which is after {run}s"
         )));
     }
     let run = run.or_else(|| fault.as_ref().map(|_| FAULT_RUN_DEFAULT));
@@ -135,8 +167,8 @@ fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
     let simulated_bytes = if fault.is_some() { SIMULATED_FAULT_LIMIT_BYTES } else { SIMULATED_LIMIT_BYTES };
     let limit = limit.map_or(Limit::Simulated(simulated_bytes), Limit::Real);
     let faults = allow_faults || fault.is_some();
-    let session = SessionOptions { pools, limit, admin, rps, seed, faults, broken: None };
-    Ok(DemoOptions { session, run, fault, json })
+    let session = SessionOptions { pools, limit, admin, rps, seed, faults, broken: None, postmortem };
+    Ok(DemoOptions { session, run, limit_after, fault, json })
 }
 
 #[cfg(test)]
@@ -185,6 +217,11 @@ mod tests {
     fn what_cannot_be_done_is_refused_with_what_can() {
         for (flags, expected) in [
             ("--limit 64MiB", "too small to run in"),
+            ("--limit 256MiB --limit-after 30s=64MiB", "--limit-after 64MiB: too small to run in"),
+            ("--limit-after 30s=160MiB", "--limit <SIZE>"),
+            ("--limit 256MiB --limit-after 160MiB", "such as 30s=160MiB"),
+            ("--limit 256MiB --limit-after 30=160MiB", "not a duration"),
+            ("--limit 256MiB --limit-after 30s=160MiB --for 30s", "not before the end"),
             ("--limit 192MB", "not a size"),
             ("--for 60", "not a duration"),
             ("--pools big", "adaptive"),

@@ -7,6 +7,7 @@ use crate::units;
 use clap::Args;
 use pool_chaos::broken::Broken;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// What the child is told.
 #[derive(Debug, Args)]
@@ -21,6 +22,8 @@ pub(crate) struct DemoServiceArgs {
     faults: bool,
     #[arg(long, value_parser = broken)]
     broken: Option<Broken>,
+    #[arg(long)]
+    postmortem: Option<PathBuf>,
 }
 
 fn broken(name: &str) -> Result<Broken, pool_chaos::Refused> {
@@ -29,6 +32,14 @@ fn broken(name: &str) -> Result<Broken, pool_chaos::Refused> {
 
 /// Runs the child to its end.
 pub(crate) fn run(args: &DemoServiceArgs) -> Result<(), Failure> {
-    let DemoServiceArgs { pools, admin, simulated_limit, faults, broken } = *args;
-    process::run(&ServiceOptions { pools, admin, simulated_limit_bytes: simulated_limit, faults, broken })
+    let DemoServiceArgs { pools, admin, simulated_limit, faults, broken, ref postmortem } = *args;
+    let postmortem = postmortem.clone();
+    process::run(&ServiceOptions {
+        pools,
+        admin,
+        simulated_limit_bytes: simulated_limit,
+        faults,
+        broken,
+        postmortem,
+    })
 }

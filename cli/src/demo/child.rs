@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::limit::Launcher;
 use anyhow::{Context as _, anyhow};
 use clap::ValueEnum as _;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{ExitStatus, Stdio};
@@ -140,14 +141,15 @@ fn fall(status: ExitStatus) -> Fall {
 }
 
 /// The command line of the hidden subcommand.
-fn arguments(options: &ServiceOptions) -> Vec<String> {
-    let ServiceOptions { pools, admin, simulated_limit_bytes, faults, broken } = options;
+fn arguments(options: &ServiceOptions) -> Vec<OsString> {
+    let ServiceOptions { pools, admin, simulated_limit_bytes, faults, broken, postmortem } = options;
     let pools = pools.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let mut arguments =
-        vec!["demo-service".to_owned(), format!("--pools={pools}"), format!("--admin={admin}")];
-    arguments.extend(simulated_limit_bytes.map(|bytes| format!("--simulated-limit={bytes}")));
-    arguments.extend(faults.then(|| "--faults".to_owned()));
-    arguments.extend(broken.map(|broken| format!("--broken={}", broken.as_str())));
+    let mut arguments: Vec<OsString> =
+        vec!["demo-service".into(), format!("--pools={pools}").into(), format!("--admin={admin}").into()];
+    arguments.extend(simulated_limit_bytes.map(|bytes| format!("--simulated-limit={bytes}").into()));
+    arguments.extend(faults.then(|| "--faults".into()));
+    arguments.extend(postmortem.iter().flat_map(|file| ["--postmortem".into(), file.into()]));
+    arguments.extend(broken.map(|broken| format!("--broken={}", broken.as_str()).into()));
     arguments
 }
 

@@ -7,6 +7,7 @@ use super::session::{Ended, Limit};
 use super::summary::{LimitKind, Summary};
 use super::terminal::Screen;
 use crate::failure::Failure;
+use crate::units::exact_size;
 use pool_chaos::faults::FaultName;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -30,7 +31,9 @@ pub(crate) struct Course {
     /// When the fault was armed and disarmed.
     pub(crate) armed_at: Option<Duration>,
     pub(crate) disarmed_at: Option<Duration>,
-    /// What it did.
+    /// When the limit was changed.
+    pub(crate) limit_changed_at: Option<Duration>,
+    /// What the fault did.
     pub(crate) struck: Struck,
     /// What was seen, for the judgement of the recovery.
     pub(crate) samples: Vec<Sample>,
@@ -59,6 +62,7 @@ pub(crate) fn summarize(options: &DemoOptions, end: &End, ended: &Ended, course:
         pools: options.session.pools,
         limit_bytes,
         limit_kind,
+        limit_after_bytes: options.limit_after.and_then(|after| course.limit_changed_at.map(|_| after.bytes)),
         offered: totals.offered,
         completed: totals.completed,
         shed: totals.shed,
@@ -111,8 +115,16 @@ pub(crate) fn conclude(
     if let End::Broken(why) = end {
         broken.insert(0, why.clone());
     }
+    if let Some(after) = options.limit_after.filter(|_| summary.limit_after_bytes.is_none()) {
+        let (bytes, from) = (exact_size(after.bytes), after.from.as_secs_f64());
+        broken.push(format!(
+            "the limit of {bytes} was never in force: due after {from} s, and refused while more was in use"
+        ));
+    }
     broken.extend(ended.trouble.as_ref().map(|e| format!("{e:#}")));
     if !broken.is_empty() {
+        let ring = options.session.postmortem.as_ref().filter(|_| summary.killed_after_s.is_some());
+        broken.extend(ring.map(|file| format!("its last minutes: ebbpool postmortem {}", file.display())));
         broken.extend(ended.ledger.first_error().map(|e| format!("the first error: {e}")));
     }
     screen.finish(&text(options, summary, broken.is_empty()));

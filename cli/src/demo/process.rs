@@ -14,6 +14,7 @@ use pool_controller::{Controller, Handle, LimitSource, Mode, sys};
 use pool_core::Registry;
 use std::io::{BufRead as _, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -31,6 +32,8 @@ pub(crate) struct ServiceOptions {
     pub(crate) faults: bool,
     /// A defect to run with.
     pub(crate) broken: Option<Broken>,
+    /// Where its last five minutes are kept.
+    pub(crate) postmortem: Option<PathBuf>,
 }
 
 /// Leases out for longer are suspects: five times what an export takes.
@@ -113,14 +116,17 @@ fn control(options: &ServiceOptions, registry: &Registry) -> anyhow::Result<Hand
         (mode, policy) = (broken.mode(mode), broken.policy(policy));
     }
     let limit = options.simulated_limit_bytes.map_or(LimitSource::Auto, LimitSource::Simulated);
-    let controller = Controller::builder()
+    let mut builder = Controller::builder()
         .registry(registry)
         .mode(mode)
         .policy(policy)
         .limit(limit)
-        .lease_suspect_after(LEASE_SUSPECT_AFTER)
-        .build()?;
-    controller.spawn().context("cannot start the control thread")
+        .runtime(&tokio::runtime::Handle::current())
+        .lease_suspect_after(LEASE_SUSPECT_AFTER);
+    if let Some(file) = &options.postmortem {
+        builder = builder.postmortem(file);
+    }
+    builder.build()?.spawn().context("cannot start the control thread")
 }
 
 /// Usage and limit, for a balloon to fill the one up to a share of the other.

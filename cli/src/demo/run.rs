@@ -26,10 +26,21 @@ pub(crate) struct DemoOptions {
     pub(crate) session: SessionOptions,
     /// How long; `None`: until it is interrupted.
     pub(crate) run: Option<Duration>,
+    /// Another limit, from a time on.
+    pub(crate) limit_after: Option<LimitAfter>,
     /// A fault during the run.
     pub(crate) fault: Option<Fault>,
     /// Nothing but the summary as JSON.
     pub(crate) json: bool,
+}
+
+/// A limit that changes while the service runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LimitAfter {
+    /// From the start of the load.
+    pub(crate) from: Duration,
+    /// The limit from then on.
+    pub(crate) bytes: u64,
 }
 
 /// How often the status is redrawn and a sample is kept.
@@ -144,6 +155,9 @@ impl<'a> Demo<'a> {
             if self.screen.is_closed() {
                 return End::Interrupted;
             }
+            if let Err(e) = self.change_limit(elapsed) {
+                return End::Broken(format!("the change of the limit: {e:#}"));
+            }
             if let Err(e) = self.fault(elapsed).await {
                 // A child that is being killed lets go of its connections first.
                 return match timeout(FALL_TIME_MAX, self.session.fall()).await {
@@ -188,6 +202,19 @@ impl<'a> Demo<'a> {
 
     const fn is_armed(&self) -> bool {
         self.course.armed_at.is_some() && self.course.disarmed_at.is_none()
+    }
+
+    /// Changes the limit when the time has come, and tries again while the kernel refuses.
+    fn change_limit(&mut self, elapsed: Duration) -> anyhow::Result<()> {
+        let due = self.options.limit_after.filter(|after| elapsed >= after.from);
+        let Some(after) = due.filter(|_| self.course.limit_changed_at.is_none()) else { return Ok(()) };
+        if self.session.set_limit(after.bytes)? {
+            self.course.limit_changed_at = Some(elapsed);
+            let said =
+                format!("{:>6.1} s  the limit is {} now", elapsed.as_secs_f64(), exact_size(after.bytes));
+            self.screen.say(&said);
+        }
+        Ok(())
     }
 
     /// Arms and disarms when the time has come, and asks what the fault has done.

@@ -10,9 +10,10 @@ use super::process::ServiceOptions;
 use super::service::PoolsMode;
 use super::watching::{Seen, Watching, look};
 use crate::failure::Failure;
-use crate::limit::{self, Launcher};
+use crate::limit::{self, Launcher, LimitError};
 use pool_chaos::broken::Broken;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -34,6 +35,8 @@ pub(crate) struct SessionOptions {
     pub(crate) faults: bool,
     /// A defect for the service to run with.
     pub(crate) broken: Option<Broken>,
+    /// Where the service keeps its last five minutes.
+    pub(crate) postmortem: Option<PathBuf>,
 }
 
 /// A memory limit.
@@ -98,6 +101,7 @@ impl Session {
             },
             faults: options.faults,
             broken: options.broken,
+            postmortem: options.postmortem,
         };
         let child = Child::start(launcher.as_ref(), &service).await?;
         let plan = Plan::new(options.seed, options.rps, swing);
@@ -143,6 +147,14 @@ impl Session {
     /// If the system cannot tell.
     pub(crate) async fn fall(&mut self) -> std::io::Result<Fall> {
         self.child.fall().await
+    }
+
+    /// Changes the limit of the running service. `Ok(false)`: the kernel refuses it for now, since more is in use.
+    ///
+    /// # Errors
+    /// If it is not ours to change.
+    pub(crate) fn set_limit(&self, limit_bytes: u64) -> Result<bool, LimitError> {
+        self.launcher.as_ref().map_or(Ok(true), |launcher| launcher.set_limit(limit_bytes))
     }
 
     /// How the child has fallen, if it has.

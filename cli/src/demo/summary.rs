@@ -14,6 +14,8 @@ pub(crate) struct Summary {
     pub(crate) limit_bytes: u64,
     /// Whether the kernel enforced it.
     pub(crate) limit_kind: LimitKind,
+    /// The limit that it was changed to while it ran.
+    pub(crate) limit_after_bytes: Option<u64>,
     /// Requests whose time had come. A run that is killed ends there, and so does this count.
     pub(crate) offered: u64,
     /// Of these: answered in full,
@@ -156,6 +158,7 @@ pub(crate) mod tests {
             pools: PoolsMode::Adaptive,
             limit_bytes: 192 << 20,
             limit_kind: LimitKind::Real,
+            limit_after_bytes: None,
             offered: 1000,
             completed: 995,
             shed: 3,

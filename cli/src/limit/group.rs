@@ -173,6 +173,15 @@ impl Group {
         Err(LimitError::Group { path: self.shown.join(file), what: format!("write {limit_bytes}"), why })
     }
 
+    /// Whether more than that is charged to the group now.
+    pub(super) fn uses_more_than(&self, bytes: u64) -> bool {
+        let file = match self.version {
+            Version::V1 => "memory.usage_in_bytes",
+            Version::V2 => "memory.current",
+        };
+        self.number(file).is_ok_and(|usage| usage > bytes)
+    }
+
     /// With swap a process that grows would crawl instead of being killed.
     fn no_swap(&self) -> Result<(), LimitError> {
         let (file, text) = match self.version {

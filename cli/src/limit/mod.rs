@@ -89,6 +89,21 @@ impl Launcher {
         }
     }
 
+    /// Changes the limit. `Ok(false)`: version 1 refuses less than what is in use and cannot be reclaimed; it may be
+    /// tried again.
+    ///
+    /// # Errors
+    /// If it cannot be changed, as in a scope of systemd, whose limit is systemd's.
+    pub(crate) fn set_limit(&self, limit_bytes: u64) -> Result<bool, LimitError> {
+        match &self.way {
+            Way::Group(group) => match group.set_limit(limit_bytes) {
+                Err(LimitError::Group { .. }) if group.uses_more_than(limit_bytes) => Ok(false),
+                changed => changed.map(|()| true),
+            },
+            Way::Scope(scope) => Err(scope.unchangeable()),
+        }
+    }
+
     /// Processes under this limit that the kernel has killed for memory.
     ///
     /// # Errors

@@ -109,6 +109,12 @@ impl Scope {
         kills.ok_or_else(|| LimitError::Group { path, what: "read it".to_owned(), why: why() })
     }
 
+    /// Why the limit stays.
+    pub(super) fn unchangeable(&self) -> LimitError {
+        let why = "the limit of a systemd scope is systemd's; a live change needs a group of our own (root)";
+        LimitError::Group { path: self.dir.clone(), what: "change the limit".to_owned(), why: why.to_owned() }
+    }
+
     pub(super) fn peak_bytes(&self) -> Option<u64> {
         fs::read_to_string(self.dir.join("memory.peak")).ok()?.trim().parse().ok()
     }

@@ -10,12 +10,12 @@
 //! Up at once, by as many levels as it takes. Down one level at a time, after the ratio was below the leave
 //! mark for [`DOWN_AFTER`] without a break. Knows nothing of pools or budgets.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// How near the limit usage is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Below every watermark.
