@@ -1,7 +1,7 @@
 //! Builds a controller: settings that stay for its life.
 
 use crate::act::watchdog::LEASE;
-use crate::control_loop::Controller;
+use crate::control_loop::{Controller, Notes};
 use crate::decide::{Decider, Policy, Tide};
 use crate::mode::{Mode, UnknownMode};
 use crate::postmortem::Ring;
@@ -26,7 +26,11 @@ pub struct Builder {
     lease: Duration,
     runtime: Option<tokio::runtime::Handle>,
     postmortem: Option<PathBuf>,
+    journal: Option<JournalSink>,
 }
+
+/// Takes lines.
+pub(crate) type JournalSink = Box<dyn FnMut(&str) + Send>;
 
 impl Default for Builder {
     fn default() -> Self {
@@ -40,6 +44,7 @@ impl Default for Builder {
             lease: LEASE,
             runtime: None,
             postmortem: None,
+            journal: None,
         }
     }
 }
@@ -101,6 +106,14 @@ impl Builder {
         self
     }
 
+    /// Gets a line for each decision, with everything that it was made from: see
+    /// [`Replay`](crate::decide::Replay), which decides it again. `sink` runs on the control thread and must not wait.
+    #[must_use]
+    pub fn journal(mut self, sink: impl FnMut(&str) + Send + 'static) -> Self {
+        self.journal = Some(Box::new(sink));
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn environment(mut self, value: Option<&str>) -> Self {
         self.environment = value.map(OsString::from);
@@ -128,7 +141,8 @@ impl Builder {
         let steering = Steering::new(mode, self.environment.is_some());
         let shared = Shared::new(registry, steering, self.lease_suspect_after, self.lease);
         let senses = Senses::open(self.limit, self.lease_suspect_after);
-        Ok(Controller::new(senses, Decider::new(self.policy), shared, self.runtime, ring))
+        let notes = Notes { ring, journal: self.journal };
+        Ok(Controller::new(senses, Decider::new(self.policy), shared, self.runtime, notes))
     }
 }
 

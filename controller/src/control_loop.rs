@@ -1,8 +1,8 @@
 //! The loop: sense → decide → act, and publish. One tick fits on one screen.
 
 use crate::act::Act;
-use crate::builder::Builder;
-use crate::decide::Decider;
+use crate::builder::{Builder, JournalSink};
+use crate::decide::{Decider, journal_line};
 use crate::history::History;
 use crate::mode::Mode;
 use crate::postmortem::{Record, Ring};
@@ -45,7 +45,14 @@ pub struct Controller {
     shared: Arc<Shared>,
     /// The service's, to be watched once the controller runs.
     runtime: Option<tokio::runtime::Handle>,
-    ring: Option<Ring>,
+    notes: Notes,
+}
+
+/// What is written down for later, by whoever asked for it.
+#[derive(Default)]
+pub(crate) struct Notes {
+    pub(crate) ring: Option<Ring>,
+    pub(crate) journal: Option<JournalSink>,
 }
 
 impl Controller {
@@ -60,11 +67,11 @@ impl Controller {
         decider: Decider,
         shared: Arc<Shared>,
         runtime: Option<tokio::runtime::Handle>,
-        ring: Option<Ring>,
+        notes: Notes,
     ) -> Self {
         let history = History::new(decider.policy_name());
         let act = Act::new(shared.registry.clone(), shared.mode());
-        Self { senses, decider, act, history, shared, runtime, ring }
+        Self { senses, decider, act, history, shared, runtime, notes }
     }
 
     /// One turn by hand: looks, decides, acts according to the mode, publishes. `now` should not fall; a time
@@ -90,12 +97,15 @@ impl Controller {
         let done_before = self.act.done();
         let inputs = seen.inputs(self.act.knobs(), &done_before);
         let plan = self.decider.decide(at, &inputs);
+        if let Some(journal) = &mut self.notes.journal {
+            journal(&journal_line(at, &inputs, &plan));
+        }
         self.shared.valve.set(&inputs, seen.lent_bytes(), plan.is_reclaimable);
         let done = self.act.carry_out(at, now, &seen.managed, &plan, inputs.limit_bytes);
         let mut status = self.history.record((at, mode), seen, Some(plan), &done, &self.shared.registry);
         status.tick_time = began.elapsed();
         self.shared.lease.renew(at, inputs.limit_bytes);
-        if let Some(ring) = &mut self.ring {
+        if let Some(ring) = &mut self.notes.ring {
             ring.write(at, &Record::of(&status, &inputs.level));
         }
         self.shared.publish(status)

@@ -1,9 +1,10 @@
 //! What a policy knows: plain numbers of one moment, which may be written down and read again.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a policy knows: plain numbers of one moment. `None` is a reading that must not be used, never a zero.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Inputs {
     /// The limit that binds, bytes.
     pub limit_bytes: Option<u64>,
@@ -34,7 +35,8 @@ pub struct Inputs {
 }
 
 /// Pauses: what work in this process waits for, apart from its own. All of the last two seconds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PauseInputs {
     /// By how much a timer was late, the 99th percentile, ns: of a thread of its own or of the service's runtime,
     /// whichever is worse.
@@ -51,7 +53,8 @@ pub struct PauseInputs {
 }
 
 /// One pool at that moment.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PoolInputs {
     /// The name, unique.
     pub name: String,

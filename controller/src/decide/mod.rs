@@ -15,6 +15,7 @@ mod budget;
 pub mod filters;
 mod fixed;
 mod inputs;
+mod journal;
 pub mod leak;
 mod others;
 mod plan;
@@ -39,6 +40,7 @@ mod worth;
 
 pub use fixed::Fixed;
 pub use inputs::{Inputs, PauseInputs, PoolInputs};
+pub use journal::{Differs, Journal, Replay, journal_line};
 pub use plan::{LeaseWish, Plan, PoolPlan, Pressure};
 pub use reason::Reason;
 pub use split::{Demand, Share, split};

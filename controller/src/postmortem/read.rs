@@ -128,6 +128,8 @@ struct Mib(Option<u64>);
 impl fmt::Display for Mib {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            // A capacity that nobody has set.
+            Some(bytes) if bytes >= 1 << 50 => f.write_str("no bound"),
             Some(bytes) => write!(f, "{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
             None => f.write_str("unknown"),
         }
