@@ -1,10 +1,10 @@
 //! The slow half of a return: a place for the object, and credit to hold it there; or the reason to drop it.
 
-use crate::depot::Refused;
+use crate::depot::{Opened, Refused};
 use crate::entry::Entry;
 use crate::node::NodePtr;
 use crate::shared::{Shared, home, signed};
-use crate::slot::{Slot, attention};
+use crate::slot::{Slot, Within, attention};
 use crate::stats::DropReason;
 use crate::sync::atomic::Ordering::Relaxed;
 
@@ -21,29 +21,32 @@ impl Shared {
         if weight != weight_before {
             self.expect_weight(weight);
         }
-        let entry = self.enter();
-        let counters = entry.counters();
-        entry.add(&counters.grown_bytes, weight.wrapping_sub(weight_before));
-        match verdict.and_then(|()| self.admit(&entry, node, weight)) {
-            Ok(()) => {
-                entry.add(&counters.kept, 1);
+        let mut entry = self.enter();
+        entry.add(&entry.counters().grown_bytes, weight.wrapping_sub(weight_before));
+        let refused = match verdict.and_then(|()| self.admit(&mut entry, weight)) {
+            Ok(room) => {
+                room.put(node);
                 None
             }
-            Err(reason) => {
-                if reason == DropReason::Full {
-                    self.account.ghosts.dropped(self.account.credit.magazine(weight));
-                }
-                entry.add(&counters.dropped[reason as usize], 1);
-                entry.add(&counters.dropped_bytes, weight);
-                Some(node)
-            }
+            Err(reason) => Some((reason, node)),
+        };
+        let counters = entry.counters();
+        let Some((reason, node)) = refused else {
+            entry.add(&counters.kept, 1);
+            return None;
+        };
+        if reason == DropReason::Full {
+            self.account.ghosts.dropped(self.account.credit.magazine(weight));
         }
+        entry.add(&counters.dropped[reason as usize], 1);
+        entry.add(&counters.dropped_bytes, weight);
+        Some(node)
     }
 
     /// Finds a place for an object, and credit to hold it there.
-    fn admit(&self, entry: &Entry<'_>, node: NodePtr, weight: u64) -> Result<(), DropReason> {
-        let Some(slot) = entry.slot else {
-            return self.admit_to_depot(home(), node, weight);
+    fn admit<'a>(&'a self, entry: &'a mut Entry<'_>, weight: u64) -> Result<Room<'a>, DropReason> {
+        let Some(slot) = &mut entry.slot else {
+            return self.admit_to_depot(home(), weight).map(Room::Depot);
         };
         if slot.len() >= self.account.credit.magazine(weight) {
             self.overflow(slot, weight)?;
@@ -52,12 +55,11 @@ impl Shared {
             self.send_half(slot)?;
             return Err(DropReason::Full);
         }
-        slot.push(node, weight);
-        Ok(())
+        Ok(Room::Slot(slot))
     }
 
     /// Makes room in a full magazine: half of it goes to the depot on its own credit, and the newcomer needs one.
-    fn overflow(&self, slot: &Slot, weight: u64) -> Result<(), DropReason> {
+    fn overflow(&self, slot: &mut Within<'_>, weight: u64) -> Result<(), DropReason> {
         let credit = self.account.credit.take(1, signed(weight));
         let sent = self.send_half(slot);
         if !credit {
@@ -73,7 +75,7 @@ impl Shared {
     }
 
     /// Sends the older half of the magazine to the depot, with its credit.
-    fn send_half(&self, slot: &Slot) -> Result<(), DropReason> {
+    fn send_half(&self, slot: &mut Within<'_>) -> Result<(), DropReason> {
         let half = slot.len() / 2;
         if half == 0 {
             return Ok(());
@@ -123,20 +125,29 @@ impl Shared {
         }
     }
 
-    /// Puts one object into the depot, into the stripe `home` if nobody is there.
-    pub(crate) fn admit_to_depot(&self, home: usize, node: NodePtr, weight: u64) -> Result<(), DropReason> {
+    /// A place for one object in the depot, in the stripe `home` if nobody is there, and credit to hold it there.
+    pub(crate) fn admit_to_depot(&self, home: usize, weight: u64) -> Result<Opened<'_>, DropReason> {
         if !self.account.credit.take(1, signed(weight)) {
             return Err(DropReason::Full);
         }
-        match self.depot.open(home) {
-            Ok(mut stripe) => {
-                stripe.put(node);
-                Ok(())
-            }
-            Err(refused) => {
-                self.account.credit.give(1, signed(weight));
-                Err(reason(refused))
-            }
+        self.depot.open(home).map_err(|refused| {
+            self.account.credit.give(1, signed(weight));
+            reason(refused)
+        })
+    }
+}
+
+/// A place for one object.
+enum Room<'a> {
+    Slot(&'a Within<'a>),
+    Depot(Opened<'a>),
+}
+
+impl Room<'_> {
+    fn put(self, node: NodePtr) {
+        match self {
+            Self::Slot(slot) => slot.push(node),
+            Self::Depot(mut stripe) => stripe.put(node),
         }
     }
 }

@@ -5,12 +5,11 @@
 //! goes on a list that every later close, build and thread exit sweeps (its registry's passes reach it too).
 
 use crate::fence;
-use crate::inside::Inside;
+use crate::inside::Counted;
 use crate::keeper::Keeper;
 use crate::managed::{Job, Managed};
-use crate::node::NodePtr;
+use crate::node::{NodePtr, Owned};
 use crate::recycle::Recycler;
-use crate::slot::attention;
 use crate::stats::DropReason;
 use crate::sync::atomic::{
     AtomicUsize,
@@ -19,20 +18,14 @@ use crate::sync::atomic::{
 use crate::sync::{Mutex, PoisonError, try_lock};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::NonNull;
 use std::time::Duration;
 
 /// The last handle is gone: closes the pool and gives up the handles' count. A panic of a value's drop goes on to the
 /// caller after all values have been dropped.
-///
-/// # Safety
-/// The caller gives up the handles' count (I1).
-pub(crate) unsafe fn close<T: 'static, R: Recycler<T>>(inside: NonNull<Inside<T, R>>) {
-    // SAFETY: I2: the handles' count, until `release` below.
-    let keeper = unsafe { Keeper::new(inside) };
+pub(crate) fn close<T: Send + 'static, R: Recycler<T>>(handles: Counted<T, R>) {
+    let keeper = Keeper::new(handles.clone());
     let emptied = empty(&keeper);
-    // SAFETY: the handles' count; the keeper has one of its own.
-    unsafe { Inside::release(inside) };
+    drop(handles);
     if emptied.busy_slots > 0 {
         leave_unfinished(keeper);
     } else {
@@ -52,64 +45,48 @@ pub(crate) struct Emptied {
 }
 
 /// Keeps nothing from now on, and drops what is idle.
-pub(crate) fn empty<T: 'static, R: Recycler<T>>(keeper: &Keeper<T, R>) -> Emptied {
+pub(crate) fn empty<T: Send + 'static, R: Recycler<T>>(keeper: &Keeper<T, R>) -> Emptied {
     let shared = keeper.shared();
-    shared.table.with_slots(|slots| {
-        shared.closed.store(true, SeqCst);
-        slots.for_each(|slot| slot.set(attention::CLOSED));
-    });
+    let shut = shared.table.shut(|| shared.closed.store(true, SeqCst));
     let mut nodes = Vec::new();
-    let mut busy_slots = 0;
     let fenced = fence::heavy();
-    {
-        let drainer = shared.drainer.lock().unwrap_or_else(PoisonError::into_inner);
+    let busy_slots = {
+        let mut drainer = shared.table.drainer();
         shared.depot.close(&mut nodes);
         shared.victim.take_oldest(|_| false, |node| nodes.push(node));
-        shared.table.with_slots(|slots| {
-            for slot in slots {
-                // S2, with CLOSED for the mark: it was set before the fence and is never cleared.
-                if fenced.is_complete() && slot.visit() {
-                    slot.take_all(&mut nodes);
-                } else {
-                    busy_slots += 1;
-                }
-            }
+        let busy_slots = drainer.visit_shut(&shut, &fenced, |slot| {
+            slot.take_all(&mut nodes);
         });
         for node in &nodes {
-            shared.count_trimmed(*node, DropReason::Closed);
+            shared.count_trimmed(node, DropReason::Closed);
         }
-        drop(drainer);
-    }
+        busy_slots
+    };
     let objects = nodes.len() as u64;
     {
         let mut condemned = shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = condemned.iter().map(|node| node.weight()).sum();
+        let bytes = condemned.iter().map(NodePtr::weight).sum();
         shared.trimmed.pending_bytes.fetch_sub(bytes, Relaxed);
         nodes.extend(condemned.drain(..));
     }
-    // SAFETY: N1: taken above, and made by this pool.
-    let panic = unsafe { destroy_all(keeper.inside(), nodes) };
+    let panic = destroy_all(keeper.inside(), nodes);
     Emptied { objects, busy_slots, panic }
 }
 
 /// Leaves a pool some of whose slots were busy to later sweeps.
-pub(crate) fn leave_unfinished<T: 'static, R: Recycler<T>>(keeper: Keeper<T, R>) {
+pub(crate) fn leave_unfinished<T: Send + 'static, R: Recycler<T>>(keeper: Keeper<T, R>) {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(keeper));
     UNFINISHED_COUNT.fetch_add(1, SeqCst);
 }
 
 /// Drops every node; returns the first panic of a value's drop.
-///
-/// # Safety
-/// The caller owns the nodes (N1), which `inside` made.
-pub(crate) unsafe fn destroy_all<T, R: Recycler<T>>(
-    inside: NonNull<Inside<T, R>>,
+pub(crate) fn destroy_all<T, R: Recycler<T>>(
+    inside: &Counted<T, R>,
     nodes: Vec<NodePtr>,
 ) -> Option<Box<dyn Any + Send>> {
     let mut first = None;
     for node in nodes {
-        // SAFETY: by the contract.
-        let panic = unsafe { destroy_quietly(inside, node) };
+        let panic = destroy_quietly(Owned::claim(node, inside));
         if first.is_none() {
             first = panic;
         } else if let Some(panic) = panic {
@@ -120,15 +97,24 @@ pub(crate) unsafe fn destroy_all<T, R: Recycler<T>>(
 }
 
 /// Drops a node; returns the panic of its value's drop.
-///
-/// # Safety
-/// The caller owns the node (N1), which `inside` made.
-pub(crate) unsafe fn destroy_quietly<T, R: Recycler<T>>(
-    inside: NonNull<Inside<T, R>>,
-    node: NodePtr,
-) -> Option<Box<dyn Any + Send>> {
-    // SAFETY: by the contract. Unwind safety: the value is gone either way, and nothing else is touched.
-    catch_unwind(AssertUnwindSafe(|| unsafe { Inside::destroy(inside, node) })).err()
+pub(crate) fn destroy_quietly<T, R: Recycler<T>>(node: Owned<T, R>) -> Option<Box<dyn Any + Send>> {
+    // Unwind safety: the value is gone either way, and nothing else is touched.
+    catch_unwind(AssertUnwindSafe(|| destroy(node))).err()
+}
+
+/// Drops a node and its count on the inside; a panic of the value's drop goes on to the caller.
+pub(crate) fn destroy<T, R: Recycler<T>>(node: Owned<T, R>) {
+    /// Also when dropping the value panics: its memory and its count are gone either way.
+    struct Release<T, R>(Counted<T, R>, u64);
+    impl<T, R> Drop for Release<T, R> {
+        fn drop(&mut self) {
+            self.0.shared.credit_grant(self.1);
+        }
+    }
+    let weight = node.notes().weight;
+    let (inside, node) = node.split();
+    let _release = Release(inside, weight);
+    drop(node);
 }
 
 /// Lets a panic that was caught go on, unless there is one under way.

@@ -2,6 +2,9 @@
 //! dropped. This is the ageing of Go's `sync.Pool`, but of the surplus only, as in Bonwick's magazines.
 
 use crate::drain::Condemned;
+use crate::drainer::Drainer;
+use crate::fence::Fenced;
+use crate::node::NodePtr;
 use crate::shared::{CYCLES_KEPT, Shared, signed};
 use crate::stats::{CycleReport, DropReason};
 use crate::sync::atomic::Ordering::Relaxed;
@@ -32,7 +35,7 @@ impl Shared {
 
     /// One cycle over the first `marked` slots. Drainer lock held; lets the slots go. `fenced` is false if no slot
     /// may be visited: then only what threads share ages.
-    pub(crate) fn cycle(&self, marked: usize, fenced: bool, now: Instant) -> CycleReport {
+    pub(crate) fn cycle(&self, drainer: &mut Drainer<'_>, fenced: &Fenced, now: Instant) -> CycleReport {
         let began = clock::now();
         let knobs = self.knobs();
         let cycle = self.cycles.count.fetch_add(1, Relaxed) + 1;
@@ -43,7 +46,7 @@ impl Shared {
         let (mut surplus, mut too_many) = (Vec::new(), Vec::new());
         let share = knobs.sampling.value.evict_ratio();
         let above = self.is_above_capacity();
-        report.busy_slots = self.visit_slots(marked, fenced, |slot| {
+        report.busy_slots = drainer.visit(fenced, |slot| {
             slot.take_surplus(share, &mut surplus);
             if above {
                 // What is too much may lie in magazines, where only a pass reaches it.
@@ -54,9 +57,9 @@ impl Shared {
             }
         });
         self.depot.take_surplus(share, &mut surplus);
-        self.depot.put_spread(&too_many);
+        self.depot.put_spread(too_many);
         report.moved_objects = surplus.len() as u64;
-        report.moved_bytes = surplus.iter().map(|node| node.weight()).sum();
+        report.moved_bytes = surplus.iter().map(NodePtr::weight).sum();
         self.victim.put(Age { cycle, since: now }, surplus);
 
         let floor = u64::from(knobs.capacity.value.objects_floor());

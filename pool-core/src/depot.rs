@@ -7,6 +7,7 @@
 
 use crate::knobs::Ratio;
 use crate::node::NodePtr;
+use crate::notes::Seen;
 use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard, PoisonError, STRIPES, try_lock};
 use std::collections::VecDeque;
@@ -68,11 +69,18 @@ impl Depot {
     // ---- for the drainer, which may wait for the data path's short critical sections ----
 
     /// Puts `nodes` spread over the stripes, even into a closed depot (the drainer takes them out again).
-    pub(crate) fn put_spread(&self, nodes: &[NodePtr]) {
-        for (stripe, part) in self.stripes.iter().zip(nodes.chunks(nodes.len().div_ceil(STRIPES).max(1))) {
+    pub(crate) fn put_spread(&self, nodes: Vec<NodePtr>) {
+        let each = nodes.len().div_ceil(STRIPES).max(1);
+        let mut nodes = nodes.into_iter();
+        for stripe in &self.stripes {
+            if nodes.len() == 0 {
+                return;
+            }
             let mut content = self.lock(stripe);
-            content.bytes += weight(part);
-            content.nodes.extend(part);
+            for node in nodes.by_ref().take(each) {
+                content.bytes += node.weight();
+                content.nodes.push_back(node);
+            }
         }
     }
 
@@ -143,9 +151,9 @@ impl Depot {
     }
 
     /// Runs `f` while nothing can enter or leave, with all objects.
-    pub(crate) fn while_locked<O>(&self, f: impl FnOnce(&mut dyn Iterator<Item = NodePtr>) -> O) -> O {
+    pub(crate) fn while_locked<O>(&self, f: impl FnOnce(&mut dyn Iterator<Item = Seen>) -> O) -> O {
         let all: Vec<_> = self.stripes.iter().map(|stripe| self.lock(stripe)).collect();
-        f(&mut all.iter().flat_map(|content| content.nodes.iter().copied()))
+        f(&mut all.iter().flat_map(|content| content.nodes.iter().map(NodePtr::seen)))
     }
 }
 
@@ -174,7 +182,7 @@ impl Opened<'_> {
 }
 
 fn weight(nodes: &[NodePtr]) -> u64 {
-    nodes.iter().map(|node| node.weight()).sum()
+    nodes.iter().map(NodePtr::weight).sum()
 }
 
 /// Places for pointers that an emptied stripe keeps.

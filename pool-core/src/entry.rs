@@ -2,7 +2,7 @@
 
 use crate::counters::Counters;
 use crate::shared::{Shared, signed};
-use crate::slot::{Slot, attention};
+use crate::slot::{Own, Slot, Within, attention};
 use crate::sync::atomic::{
     AtomicU64,
     Ordering::{Release, SeqCst},
@@ -13,16 +13,17 @@ use crate::thread_id;
 /// An owner inside its slot, or an operation outside any; ends when it is dropped.
 pub(crate) struct Entry<'a> {
     shared: &'a Shared,
-    pub(crate) slot: Option<&'a Slot>,
+    /// Left when this is dropped.
+    pub(crate) slot: Option<Within<'a>>,
 }
 
 impl Entry<'_> {
     pub(crate) fn counters(&self) -> &Counters {
-        self.slot.map_or(&self.shared.outside.counters, |slot| &slot.counters)
+        self.slot.as_ref().map_or(&self.shared.outside.counters, |slot| &slot.counters)
     }
 
     pub(crate) fn add(&self, counter: &AtomicU64, n: u64) {
-        match self.slot {
+        match &self.slot {
             Some(_) => Counters::add(counter, n),
             None => {
                 // Pairs with the acquire in `Totals::add`: who reads this sum knows that the operation has begun.
@@ -34,9 +35,7 @@ impl Entry<'_> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot {
-            slot.leave();
-        } else {
+        if self.slot.is_none() {
             yield_inside();
             self.shared.outside.ended.fetch_add(1, SeqCst);
         }
@@ -46,7 +45,7 @@ impl Drop for Entry<'_> {
 impl Shared {
     /// Goes inside this thread's slot, or counts itself among those outside.
     pub(crate) fn enter(&self) -> Entry<'_> {
-        let slot = self.own_slot().filter(|slot| slot.enter());
+        let slot = self.own_slot().and_then(Own::enter);
         let Some(slot) = slot else { return self.enter_outside() };
         let (objects, bytes) = slot.give_up_unused();
         if (objects, bytes) != (0, 0) {
@@ -61,10 +60,10 @@ impl Shared {
         Entry { shared: self, slot: None }
     }
 
-    fn own_slot(&self) -> Option<&Slot> {
+    fn own_slot(&self) -> Option<Own<'_>> {
         let id = thread_id::assign()?;
-        if let Some(slot) = self.table.find(id) {
-            return Some(slot);
+        if let Some(own) = self.table.own() {
+            return Some(own);
         }
         self.table.get_or_insert(id, || {
             // Under the table's lock, so a slot is either made after this was set or found by who sets it.
@@ -77,6 +76,7 @@ impl Shared {
                 bits |= attention::FAULTS;
             }
             Slot::new(id, bits, chance::seed())
-        })
+        })?;
+        self.table.own()
     }
 }

@@ -4,9 +4,10 @@
 //! `active`. At least one of the two must see the other's store (Dekker). Light is a compiler fence where the
 //! kernel offers `membarrier(PRIVATE_EXPEDITED)`, which makes every running thread of the process execute a
 //! full barrier on the drainer's behalf; elsewhere both sides use a SeqCst fence, and every slot carries
-//! [`attention::FALLBACK`](crate::slot::attention) so that the owner takes the branch that has it.
-//!
-//! Rules for the `unsafe` here: **F1** the two system calls pass integers only and touch no memory of ours.
+//! [`attention::FALLBACK`](crate::slot::attention) so that the owner takes the branch that has it. The system call is in `membarrier`.
+
+#[cfg(all(target_os = "linux", not(ebbpool_loom)))]
+mod membarrier;
 
 use crate::sync::atomic::{Ordering, fence};
 use std::sync::atomic::AtomicU64;
@@ -23,7 +24,6 @@ pub struct Fenced {
 
 impl Fenced {
     /// No fence at all: lets marked slots go and visits none.
-    #[cfg(not(ebbpool_loom))]
     pub(crate) fn refused() -> Self {
         Self { epoch: 0, complete: false }
     }
@@ -119,29 +119,6 @@ fn wanted(value: Option<&std::ffi::OsStr>) -> (Strategy, Option<String>) {
             );
             (Strategy::Membarrier, Some(said))
         }
-    }
-}
-
-#[cfg(all(target_os = "linux", not(ebbpool_loom)))]
-mod membarrier {
-    /// `MEMBARRIER_CMD_PRIVATE_EXPEDITED`
-    const FENCE: libc::c_int = 1 << 3;
-    /// `MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED`
-    const REGISTER: libc::c_int = 1 << 4;
-
-    pub(super) fn register() -> bool {
-        call(REGISTER)
-    }
-
-    /// False if the kernel refuses although it allowed registration (a seccomp filter set later): then no
-    /// slot may be visited. A forked child inherits its parent's registration; asking again is harmless.
-    pub(super) fn everywhere() -> bool {
-        call(FENCE) || (call(REGISTER) && call(FENCE))
-    }
-
-    fn call(command: libc::c_int) -> bool {
-        // SAFETY: F1.
-        unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
     }
 }
 

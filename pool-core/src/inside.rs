@@ -2,20 +2,22 @@
 //!
 //! [`Inside`] is [`Shared`], which needs no type, and what makes, recycles and drops values.
 //!
-//! Rules for the `unsafe` here and in `guard`, `pool`, `close` and `keeper`:
+//! Rules for the `unsafe` here and in `node`:
 //! **I1** an `Inside` is freed when its reference count falls to zero; counts are held by each node, by the
-//! handles together, and by each [`Keeper`](crate::keeper::Keeper). **I2** whoever holds one of these may use
-//! the inside. **I3** a path that gives its node away and then goes on holds a count of its own.
+//! handles together, and by each [`Counted`]. **I2** whoever holds one of these may use the inside. **I3** a path
+//! that gives its node away and then goes on holds a count of its own.
+#![allow(unsafe_code)]
 
-use crate::close::drop_panic;
-use crate::knobs::Capacity;
-use crate::node::{self, Node, NodePtr, Place, Placed};
+mod counts;
+
+pub(crate) use self::counts::Counts;
+use crate::alive;
+use crate::close::close;
 use crate::recycle::Recycler;
 use crate::shared::Shared;
-use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::NonNull;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
 
 #[repr(C)]
 pub(crate) struct Inside<T, R> {
@@ -26,139 +28,93 @@ pub(crate) struct Inside<T, R> {
     pub(crate) keep_on_panic: bool,
 }
 
-/// What an object counts for at most: more than any capacity, so that it is never kept, and far from overflow.
-pub(crate) const WEIGHT_MAX: u64 = Capacity::BYTES_LIMIT + 1;
+/// A count on an inside, as an `Arc` would be.
+pub(crate) struct Counted<T, R>(NonNull<Inside<T, R>>);
 
-impl<T, R> Inside<T, R> {
-    /// What a value weighs with its node. A claim beyond [`WEIGHT_MAX`] equals no weight in any header, so it
-    /// takes the slow path, which cuts it.
+// SAFETY: I2: a count reaches only what is `Sync` (atomics, locks, slots by their rules, the recycler) and the create
+// closure (`Send + Sync`); values travel between threads through it, hence `T: Send`.
+unsafe impl<T: Send, R: Recycler<T>> Send for Counted<T, R> {}
+// SAFETY: as above.
+unsafe impl<T: Send, R: Recycler<T>> Sync for Counted<T, R> {}
+
+impl<T, R> Counted<T, R> {
+    /// A count on the inside that stands there.
+    ///
+    /// # Safety
+    /// I1: the caller gives a count away.
     #[inline(always)]
-    pub(crate) fn weigh(recycler: &R, value: &T) -> u64
-    where
-        R: Recycler<T>,
-    {
-        (recycler.weight(value) as u64).saturating_add(size_of::<Node<T, R>>() as u64)
+    pub(crate) unsafe fn from_raw(inside: NonNull<Inside<T, R>>) -> Self {
+        Self(inside)
     }
 
-    /// The caller gets the one count that the handles hold together.
-    pub(crate) fn leak(
-        shared: Shared,
-        recycler: R,
-        create: Box<dyn Fn() -> T + Send + Sync>,
-        keep_on_panic: bool,
-    ) -> NonNull<Self> {
-        let this = NonNull::from(Box::leak(Box::new(Self { shared, recycler, create, keep_on_panic })));
-        #[cfg(test)]
-        tests_alive::add(this.addr());
-        this
-    }
-
-    /// # Safety
-    /// I2.
-    pub(crate) unsafe fn acquire(this: NonNull<Self>) {
-        // SAFETY: I2. Relaxed: who counts up holds a count already.
-        unsafe { (*this.as_ptr()).shared.account.refs.fetch_add(1, Relaxed) };
-    }
-
-    /// # Safety
-    /// I1: the caller gives up a count and does not use `this` again.
-    pub(crate) unsafe fn release(this: NonNull<Self>) {
-        // SAFETY: I2. Release pairs with the acquire below in the thread that frees.
-        if unsafe { (*this.as_ptr()).shared.account.refs.fetch_sub(1, Release) } != 1 {
-            return;
-        }
-        // SAFETY: the count is 0: nobody else can reach it (I1), and it came from `Box::leak`.
-        unsafe {
-            // A load, not a fence: ThreadSanitizer does not model fences, and this is no hot path.
-            (*this.as_ptr()).shared.account.refs.load(Acquire);
-            #[cfg(test)]
-            tests_alive::remove(this.addr());
-            drop(Box::from_raw(this.as_ptr()));
-        }
-    }
-
-    /// A new node with a count on the inside and a weight, in no counter yet.
-    ///
-    /// # Safety
-    /// I2.
-    pub(crate) unsafe fn create<E>(
-        this: NonNull<Self>,
-        fill: impl for<'a> FnOnce(Place<'a, T>) -> Result<Placed<'a>, E>,
-    ) -> Result<NodePtr, E>
-    where
-        R: Recycler<T>,
-    {
-        /// Drops a value whose `weight` panics. That its drop panics too must not abort.
-        struct Newborn<T, R>(NodePtr, PhantomData<(T, R)>);
-        impl<T, R> Drop for Newborn<T, R> {
-            fn drop(&mut self) {
-                // SAFETY: N1, N3. Unwind safety: the value is gone either way.
-                let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { node::destroy::<T, R>(self.0) }));
-                dropped.unwrap_or_else(drop_panic);
-            }
-        }
-        let newborn = Newborn::<T, R>(NodePtr::build(this, fill)?, PhantomData);
-        let node = newborn.0;
-        // SAFETY: I2, N1.
-        let weight = unsafe {
-            Self::weigh(&(*this.as_ptr()).recycler, &(*node.typed::<T, R>().as_ptr()).value).min(WEIGHT_MAX)
-        };
-        std::mem::forget(newborn);
-        node.set_weight(weight);
-        // SAFETY: I2; the node's own count.
-        unsafe {
-            (*this.as_ptr()).shared.note_birth(weight);
-            Self::acquire(this);
-        }
-        Ok(node)
-    }
-
-    /// Drops a node and its count on the inside; a panic of the value's drop goes on to the caller.
-    ///
-    /// # Safety
-    /// The caller owns `node` (N1), which `this` made.
-    pub(crate) unsafe fn destroy(this: NonNull<Self>, node: NodePtr) {
-        /// Also when dropping the value panics: its memory and its count are gone either way.
-        struct Release<T, R>(NonNull<Inside<T, R>>, u64);
-        impl<T, R> Drop for Release<T, R> {
-            fn drop(&mut self) {
-                // SAFETY: I2 by the node's count, which dies with it.
-                unsafe {
-                    (*self.0.as_ptr()).shared.credit_grant(self.1);
-                    Inside::release(self.0);
-                }
-            }
-        }
-        let _release = Release(this, node.weight());
-        // SAFETY: by the contract.
-        unsafe { node::destroy::<T, R>(node) };
+    /// The inside, where it stands.
+    pub(crate) fn as_ptr(&self) -> NonNull<Inside<T, R>> {
+        self.0
     }
 }
 
-/// Which insides are alive: the test that dropped pools are freed counts them.
-#[cfg(test)]
-pub(crate) mod tests_alive {
-    use std::collections::HashMap;
-    use std::num::NonZero;
-    use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-    use std::thread::{ThreadId, current};
-
-    /// With the thread that made each: other tests make theirs beside it, and anybody's sweep may be what frees one.
-    static ALIVE: LazyLock<Mutex<HashMap<NonZero<usize>, ThreadId>>> = LazyLock::new(Mutex::default);
-
-    fn alive() -> MutexGuard<'static, HashMap<NonZero<usize>, ThreadId>> {
-        ALIVE.lock().unwrap_or_else(PoisonError::into_inner)
+impl<T, R> Deref for Counted<T, R> {
+    type Target = Inside<T, R>;
+    #[inline(always)]
+    fn deref(&self) -> &Inside<T, R> {
+        // SAFETY: I2.
+        unsafe { self.0.as_ref() }
     }
+}
 
-    pub(crate) fn add(at: NonZero<usize>) {
-        alive().insert(at, current().id());
+impl<T, R> Clone for Counted<T, R> {
+    fn clone(&self) -> Self {
+        self.shared.account.counts.hold();
+        Self(self.0)
     }
-    /// Before it is freed, or another one may stand there already.
-    pub(crate) fn remove(at: NonZero<usize>) {
-        alive().remove(&at);
+}
+
+impl<T, R> Drop for Counted<T, R> {
+    fn drop(&mut self) {
+        // SAFETY: I2. Through the raw pointer: another thread may free it once it is given up.
+        if unsafe { (*self.0.as_ptr()).shared.account.counts.give_up() } {
+            return;
+        }
+        self.shared.account.counts.see_all();
+        alive::remove(self.0.addr());
+        // SAFETY: the count is 0: nobody else can reach it (I1), and it came from `Box::leak`.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
-    /// Of this thread.
-    pub(crate) fn count() -> usize {
-        alive().values().filter(|maker| **maker == current().id()).count()
+}
+
+/// One of the handles, which hold one count together. The last one closes the pool.
+pub(crate) struct Handle<T: Send + 'static, R: Recycler<T>>(ManuallyDrop<Counted<T, R>>);
+
+impl<T: Send + 'static, R: Recycler<T>> Handle<T, R> {
+    /// The first one, of an inside that nobody has yet.
+    pub(crate) fn new(inside: Inside<T, R>) -> Self {
+        let inside = NonNull::from(Box::leak(Box::new(inside)));
+        alive::add(inside.addr());
+        Self(ManuallyDrop::new(Counted(inside)))
+    }
+}
+
+impl<T: Send + 'static, R: Recycler<T>> Deref for Handle<T, R> {
+    type Target = Counted<T, R>;
+    #[inline(always)]
+    fn deref(&self) -> &Counted<T, R> {
+        &self.0
+    }
+}
+
+impl<T: Send + 'static, R: Recycler<T>> Clone for Handle<T, R> {
+    fn clone(&self) -> Self {
+        self.shared.account.counts.hold_handle();
+        // SAFETY: I1: neither copy is dropped but by the last handle, once.
+        Self(unsafe { ptr::read(&raw const self.0) })
+    }
+}
+
+impl<T: Send + 'static, R: Recycler<T>> Drop for Handle<T, R> {
+    fn drop(&mut self) {
+        if !self.shared.account.counts.give_up_handle() {
+            // SAFETY: I1: the handles' common count, given up by the last of them.
+            close(unsafe { ManuallyDrop::take(&mut self.0) });
+        }
     }
 }

@@ -2,43 +2,33 @@
 
 use crate::close::{destroy_quietly, drop_panic};
 use crate::fence::Fenced;
-use crate::inside::Inside;
+use crate::inside::Counted;
 use crate::knobs::{Applied, Author, Change, KnobKind, Knobs, Setting};
 use crate::lease::{OpenLease, Suspect, SuspectListener};
 use crate::levels::{IdleAge, LentAge, SlotLevel};
 use crate::managed::{Collected, Job, Managed, Taken};
+use crate::node::Owned;
 use crate::recycle::Recycler;
 use crate::shared::Shared;
 use crate::stats::{DropReason, PoolStats};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::{PoisonError, clock};
-use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 /// A pool without a handle: keeps its memory and does what a registry asks.
-pub(crate) struct Keeper<T, R: Recycler<T>>(NonNull<Inside<T, R>>);
-
-// SAFETY: as for `Pool`; a pool of values that are not `Send` cannot be built.
-unsafe impl<T, R: Recycler<T>> Send for Keeper<T, R> {}
-// SAFETY: as above.
-unsafe impl<T, R: Recycler<T>> Sync for Keeper<T, R> {}
+pub(crate) struct Keeper<T, R>(Counted<T, R>);
 
 impl<T, R: Recycler<T>> Keeper<T, R> {
-    /// # Safety
-    /// I2.
-    pub(crate) unsafe fn new(inside: NonNull<Inside<T, R>>) -> Self {
-        // SAFETY: I2; the new count is this keeper's.
-        unsafe { Inside::acquire(inside) };
+    pub(crate) fn new(inside: Counted<T, R>) -> Self {
         Self(inside)
     }
 
     pub(crate) fn shared(&self) -> &Shared {
-        // SAFETY: I2.
-        unsafe { &self.0.as_ref().shared }
+        &self.0.shared
     }
 
-    pub(crate) fn inside(&self) -> NonNull<Inside<T, R>> {
-        self.0
+    pub(crate) fn inside(&self) -> &Counted<T, R> {
+        &self.0
     }
 
     /// Lets the registry forget a pool that has finished.
@@ -51,14 +41,7 @@ impl<T, R: Recycler<T>> Keeper<T, R> {
     }
 }
 
-impl<T, R: Recycler<T>> Drop for Keeper<T, R> {
-    fn drop(&mut self) {
-        // SAFETY: this keeper's count.
-        unsafe { Inside::release(self.0) };
-    }
-}
-
-impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
+impl<T: Send + 'static, R: Recycler<T>> Managed for Keeper<T, R> {
     fn name(&self) -> &str {
         &self.shared().name
     }
@@ -153,9 +136,7 @@ impl<T: 'static, R: Recycler<T>> Managed for Keeper<T, R> {
             shared.trimmed.pending_bytes.fetch_sub(node.weight(), Relaxed);
             drop(condemned);
             // A panicking drop must not end the pass that drops other pools' objects; the value is gone.
-            // SAFETY: N1: popped above, made by this inside.
-            let panic = unsafe { destroy_quietly(self.0, node) };
-            if let Some(panic) = panic {
+            if let Some(panic) = destroy_quietly(Owned::claim(node, &self.0)) {
                 drop_panic(panic);
             }
             if last || until.is_some_and(|until| clock::now() >= until) {

@@ -37,16 +37,19 @@
 //!
 //! This crate knows neither controllers nor files, HTTP or metrics.
 #![deny(missing_docs)]
+#![deny(unsafe_code)]
 // The fast path is a chain of functions of a few instructions each; one that is not inlined doubles its cost.
 #![allow(clippy::inline_always)]
 
 mod accept;
+mod alive;
 mod close;
 mod counters;
 mod credit;
 mod cycle;
 mod depot;
 mod drain;
+mod drainer;
 mod entry;
 mod events;
 #[cfg(feature = "failpoints")]
@@ -66,11 +69,13 @@ mod lifetimes;
 mod machine;
 mod managed;
 mod node;
+mod notes;
 mod pool;
 mod recycle;
 #[cfg(not(ebbpool_loom))]
 mod registry;
 mod retention;
+mod risk;
 mod scrub;
 mod serve;
 mod settings;
@@ -88,8 +93,10 @@ mod victim;
 mod worth;
 
 #[cfg(all(test, ebbpool_loom))]
+#[allow(unsafe_code)]
 mod loom_tests;
 #[cfg(all(test, not(ebbpool_loom)))]
+#[allow(unsafe_code)]
 mod tests;
 
 pub use fence::Fenced;

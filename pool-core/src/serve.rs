@@ -4,7 +4,7 @@ use crate::entry::Entry;
 use crate::events::Due;
 use crate::node::NodePtr;
 use crate::shared::{Shared, home, signed};
-use crate::slot::{Slot, attention};
+use crate::slot::{Within, attention};
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::thread_id;
 
@@ -48,14 +48,14 @@ impl Shared {
     }
 
     fn due(&self, entry: &Entry<'_>) -> Due {
-        match entry.slot {
+        match &entry.slot {
             Some(slot) => slot.due(&self.rates),
             None => self.rates.due_outside(entry.counters().gets.load(Relaxed)),
         }
     }
 
     fn take_idle(&self, entry: &Entry<'_>) -> Option<NodePtr> {
-        match entry.slot {
+        match &entry.slot {
             Some(slot) => slot.pop().or_else(|| self.refill(entry, slot)),
             None => self.take_one(entry),
         }
@@ -81,12 +81,12 @@ impl Shared {
     /// Half a magazine from the depot, or else some objects from the victim, into an empty slot. What credit the
     /// slot had and did not use it gives up first: a thread that only gets does not hold what threads that return
     /// could use.
-    fn refill(&self, entry: &Entry<'_>, slot: &Slot) -> Option<NodePtr> {
+    fn refill(&self, entry: &Entry<'_>, slot: &Within<'_>) -> Option<NodePtr> {
         let (objects, bytes) = slot.credit();
         self.account.credit.give(i64::from(objects), signed(bytes));
         slot.set_credit(0, 0);
         let half = (self.account.credit.magazine(self.expected_weight()) / 2).max(1);
-        let taken = self.take_shared(entry, half, |node| slot.push(node, node.weight()));
+        let taken = self.take_shared(entry, half, |node| slot.push(node));
         // They bring the credit that they were held on.
         slot.set_credit(u32::try_from(taken).unwrap_or(0), slot.bytes());
         slot.pop()
@@ -95,8 +95,9 @@ impl Shared {
     fn take_one(&self, entry: &Entry<'_>) -> Option<NodePtr> {
         let mut one = None;
         self.take_shared(entry, 1, |node| one = Some(node));
-        self.account.credit.give(1, signed(one?.weight()));
-        one
+        let one: NodePtr = one?;
+        self.account.credit.give(1, signed(one.weight()));
+        Some(one)
     }
 
     fn take_shared(&self, entry: &Entry<'_>, max: usize, mut each: impl FnMut(NodePtr)) -> usize {

@@ -9,15 +9,18 @@ use crate::credit::Credit;
 use crate::depot::Depot;
 use crate::events::Rates;
 use crate::ghosts::Ghosts;
-use crate::knobs::KnobSet;
+use crate::inside::Counts;
+use crate::knobs::{Capacity, KnobSet};
 use crate::lease::Leases;
 use crate::node::NodePtr;
 use crate::settings::Settings;
 #[cfg(feature = "failpoints")]
 use crate::slot::attention;
 use crate::stats::DropReason;
+#[cfg(feature = "failpoints")]
+use crate::sync::atomic::Ordering::Release;
 use crate::sync::atomic::{
-    AtomicBool, AtomicU64, AtomicUsize,
+    AtomicBool, AtomicU64,
     Ordering::{Relaxed, SeqCst},
 };
 use crate::sync::clock::{self, Instant};
@@ -41,7 +44,6 @@ pub(crate) struct Shared {
     pub(crate) leases: Leases,
     /// The most that a new object weighed.
     born_weight: AtomicU64,
-    pub(crate) drainer: Mutex<Drainer>,
     pub(crate) trimmed: Trimmed,
     pub(crate) prefilled: Prefilled,
     pub(crate) condemned: Mutex<VecDeque<NodePtr>>,
@@ -58,8 +60,7 @@ pub(crate) struct Shared {
 #[repr(align(128))]
 pub(crate) struct Account {
     /// Rule I1.
-    pub(crate) refs: AtomicUsize,
-    pub(crate) handles: AtomicUsize,
+    pub(crate) counts: Counts,
     pub(crate) credit: Credit,
     /// Returns that found no credit.
     pub(crate) refused: AtomicU64,
@@ -78,13 +79,6 @@ pub(crate) struct Cycles {
 
 /// Cycles that [`Cycles::begun`] remembers.
 pub(crate) const CYCLES_KEPT: usize = 32;
-
-/// Who drains, one at a time: holding this lock is part of rule S2.
-#[derive(Debug, Default)]
-pub(crate) struct Drainer {
-    /// The fence epoch read after marking and how many slots were marked; `None` when no slot is.
-    pub(crate) marked: Option<(u64, usize)>,
-}
 
 /// Gets and returns that did not go through a slot: threads without an id, and owners that met a drainer.
 #[repr(align(128))]
@@ -123,8 +117,7 @@ impl Shared {
         Self {
             table: Table::new(),
             account: Account {
-                refs: AtomicUsize::new(1),
-                handles: AtomicUsize::new(1),
+                counts: Counts::new(),
                 credit: Credit::new(objects, bytes),
                 refused: AtomicU64::new(0),
                 ghosts: Ghosts::new(),
@@ -143,7 +136,6 @@ impl Shared {
             },
             leases: Leases::new(),
             born_weight: AtomicU64::new(0),
-            drainer: Mutex::new(Drainer::default()),
             trimmed: Trimmed {
                 objects: std::array::from_fn(|_| AtomicU64::new(0)),
                 bytes: AtomicU64::new(0),
@@ -226,12 +218,15 @@ impl Shared {
                 if armed {
                     slot.set(attention::FAULTS);
                 } else {
-                    slot.unset(attention::FAULTS);
+                    slot.unset(attention::FAULTS, Release);
                 }
             });
         });
     }
 }
+
+/// What an object counts for at most: more than any capacity, so that it is never kept, and far from overflow.
+pub(crate) const WEIGHT_MAX: u64 = Capacity::BYTES_LIMIT + 1;
 
 /// The stripe of the depot that this thread tries first.
 pub(crate) fn home() -> usize {

@@ -4,8 +4,8 @@ use crate::fence;
 use crate::node::NodePtr;
 use crate::shared::{Shared, signed};
 use crate::stats::DropReason;
+use crate::sync::STRIPES;
 use crate::sync::atomic::Ordering::Relaxed;
-use crate::sync::{PoisonError, STRIPES};
 
 impl Shared {
     /// Whether one more idle object of `weight` would find credit. Another thread may take it meanwhile.
@@ -24,11 +24,17 @@ impl Shared {
         let admitted = if self.is_overdrawn() {
             Err(DropReason::Pressure)
         } else {
-            self.admit_to_depot(nth % STRIPES, node, weight)
+            self.admit_to_depot(nth % STRIPES, weight)
         };
-        let reason = admitted.err()?;
-        let _drainer = self.drainer.lock().unwrap_or_else(PoisonError::into_inner);
-        self.count_trimmed(node, reason);
+        let reason = match admitted {
+            Ok(mut stripe) => {
+                stripe.put(node);
+                return None;
+            }
+            Err(reason) => reason,
+        };
+        let _drainer = self.table.drainer();
+        self.count_trimmed(&node, reason);
         Some(node)
     }
 
@@ -36,12 +42,10 @@ impl Shared {
     /// their credit and are counted nowhere: the caller is outside (see [`enter_outside`](Self::enter_outside)) until
     /// it has put them back or counted them out.
     pub(crate) fn take_all_idle(&self, into: &mut Vec<NodePtr>) -> u64 {
-        let mut drainer = self.drainer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drainer = self.table.drainer();
         // If a pass is between its mark and its collect, this is instead of it, and that finds nothing to collect.
-        let (_, marked) = self.mark_slots();
-        let fenced = fence::heavy();
-        let busy = self.empty_slots(marked, fenced.is_complete());
-        drainer.marked = None;
+        drainer.mark();
+        let busy = self.empty_slots(&mut drainer, &fence::heavy());
         let mut take = |node| into.push(node);
         self.victim.take_oldest(|_| false, &mut take);
         self.depot.take_oldest(|| false, &mut take);
@@ -51,20 +55,19 @@ impl Shared {
     /// Puts back what [`take_all_idle`](Self::take_all_idle) took, unless the pool was closed meanwhile: then what stays in
     /// `nodes` is counted out, and is to be destroyed.
     pub(crate) fn put_back(&self, nodes: &mut Vec<NodePtr>) {
-        let drainer = self.drainer.lock().unwrap_or_else(PoisonError::into_inner);
+        let drainer = self.table.drainer();
         // Who closes sets this first and takes from the depot afterwards, with the drainer lock.
         if self.is_closed() {
             drop(drainer);
             return self.count_out(nodes, DropReason::Closed);
         }
-        self.depot.put_spread(nodes);
-        nodes.clear();
+        self.depot.put_spread(std::mem::take(nodes));
     }
 
     /// Counts out what [`take_all_idle`](Self::take_all_idle) took and gives its credit back.
     pub(crate) fn count_out(&self, nodes: &[NodePtr], reason: DropReason) {
-        let _drainer = self.drainer.lock().unwrap_or_else(PoisonError::into_inner);
-        for &node in nodes {
+        let _drainer = self.table.drainer();
+        for node in nodes {
             self.account.credit.give(1, signed(node.weight()));
             self.count_trimmed(node, reason);
         }

@@ -1,7 +1,9 @@
 //! Statistics: per-slot counters and levels put together, racing or of one moment.
 
 use crate::counters::Counters;
-use crate::node::NodePtr;
+use crate::drainer::Drainer;
+use crate::fence::Fenced;
+use crate::notes::Seen;
 use crate::shared::{Shared, signed};
 use crate::stats::{DropReason, Gets, PoolStats};
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
@@ -105,50 +107,48 @@ impl Shared {
         }
     }
 
-    /// Statistics of one moment: the first `marked` slots are stopped, the drainer lock is held. Consistent if
-    /// every slot could be visited and nobody was outside meanwhile.
-    pub(crate) fn snapshot(&self, marked: usize) -> (PoolStats, u64) {
+    /// Statistics of one moment: the slots that `drainer` marked are stopped. Consistent if every slot could be
+    /// visited and nobody was outside meanwhile.
+    pub(crate) fn snapshot(&self, drainer: &mut Drainer<'_>, fenced: &Fenced) -> (PoolStats, u64) {
         let mut idle = Vec::new();
         let begun = self.outside.begun.load(SeqCst);
         let quiet = self.outside.ended.load(SeqCst) == begun;
-        let (mut stats, busy, slots) = self.depot.while_locked(|in_depot| {
+        let (mut stats, busy, all_marked) = self.depot.while_locked(|in_depot| {
             let mut busy = 0;
             let mut bytes = 0;
             let mut total = Totals::default();
-            let slots = self.table.with_slots(|slots| {
-                let n = slots.len();
-                for slot in slots.take(marked) {
-                    if slot.visit() {
-                        slot.peek_all(&mut idle);
-                        bytes += slot.bytes();
-                    } else {
-                        busy += 1;
-                    }
-                    total.add(&slot.counters);
+            let mut looked = 0;
+            let slots = drainer.look(fenced, |slot, visit| {
+                looked += 1;
+                if let Some(visit) = visit {
+                    visit.peek_all(&mut idle);
+                    bytes += slot.bytes();
+                } else {
+                    busy += 1;
                 }
-                n
+                total.add(&slot.counters);
             });
             total.add(&self.outside.counters);
             let in_slots = (idle.len() as u64, bytes);
             let in_depot = append(&mut idle, in_depot);
             let in_victim = self.victim.while_locked(|in_victim| append(&mut idle, in_victim));
-            (self.sum(&total, in_slots, in_depot, in_victim, slots as u64), busy, slots)
+            (self.sum(&total, in_slots, in_depot, in_victim, slots as u64), busy, slots == looked)
         });
-        stats.consistent = busy == 0 && quiet && slots == marked && self.outside.begun.load(SeqCst) == begun;
+        stats.consistent = busy == 0 && quiet && all_marked && self.outside.begun.load(SeqCst) == begun;
         let found = idle.len();
         idle.sort_unstable();
-        idle.dedup();
+        idle.dedup_by_key(|seen| seen.address);
         stats.duplicates = (found - idle.len()) as u64;
         (stats, busy)
     }
 }
 
 /// Adds `more` to `all` and says how much that was.
-fn append(all: &mut Vec<NodePtr>, more: &mut dyn Iterator<Item = NodePtr>) -> Level {
+fn append(all: &mut Vec<Seen>, more: &mut dyn Iterator<Item = Seen>) -> Level {
     let before = all.len();
     all.extend(more);
     let added = &all[before..];
-    (added.len() as u64, added.iter().map(|node| node.weight()).sum())
+    (added.len() as u64, added.iter().map(|node| node.weight).sum())
 }
 
 /// Objects and bytes.

@@ -5,26 +5,47 @@
 //!
 //! Rules for the `unsafe` here: **T1** `first` points to at least `len` entries: a longer array is published
 //! before its length. **T2** arrays and slots are freed only by the table's own drop.
+#![allow(unsafe_code)]
 
-use crate::slot::Slot;
+mod list;
+
+use crate::drainer::Marks;
+use crate::shared::Shared;
+use crate::slot::{Own, Slot};
 use crate::sync::atomic::{
     AtomicPtr, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use crate::sync::{Mutex, MutexGuard, PoisonError, try_lock};
+use crate::sync::{Mutex, try_lock};
+use crate::thread_id;
+use std::mem::offset_of;
+use std::ops::Deref;
 use std::ptr;
 
 pub(crate) struct Table {
     len: AtomicUsize,
     first: AtomicPtr<AtomicPtr<Slot>>,
     owned: Mutex<Owned>,
+    /// Who drains, one at a time: holding this lock is part of rule S2.
+    pub(crate) marks: Marks,
 }
 
 #[derive(Default)]
 struct Owned {
     /// To be freed.
     arrays: Vec<(*mut AtomicPtr<Slot>, usize)>,
-    slots: Vec<*mut Slot>,
+    slots: Vec<Kept>,
+}
+
+/// A slot that lives as long as its table.
+struct Kept(*mut Slot);
+
+impl Deref for Kept {
+    type Target = Slot;
+    fn deref(&self) -> &Slot {
+        // SAFETY: T2.
+        unsafe { &*self.0 }
+    }
 }
 
 // SAFETY: T2: the pointers are to allocations that this table owns; they are freed by whoever drops it.
@@ -36,6 +57,7 @@ impl Table {
             len: AtomicUsize::new(0),
             first: AtomicPtr::new(ptr::null_mut()),
             owned: Mutex::new(Owned::default()),
+            marks: Marks::new(),
         }
     }
 
@@ -61,6 +83,13 @@ impl Table {
         unsafe { self.get(id).as_ref() }
     }
 
+    /// This thread's slot, if it has one here.
+    #[inline(always)]
+    pub(crate) fn own(&self) -> Option<Own<'_>> {
+        // SAFETY: S1: found by this thread's id.
+        self.find(thread_id::current()).map(|slot| unsafe { Own::new(slot) })
+    }
+
     /// The id's slot, made by `make` if there is none. `None` if the table is busy: the data path never waits.
     pub(crate) fn get_or_insert(&self, id: u32, make: impl FnOnce() -> Slot) -> Option<&Slot> {
         let mut owned = try_lock(&self.owned)?;
@@ -72,8 +101,10 @@ impl Table {
         let entry = unsafe { &*self.first.load(Relaxed).add(id) };
         let mut slot = entry.load(Relaxed);
         if slot.is_null() {
-            slot = Box::into_raw(Box::new(make()));
-            owned.slots.push(slot);
+            // N4: the table is the inside's, which begins with its `Shared`.
+            let pool = ptr::from_ref(self).addr().wrapping_sub(offset_of!(Shared, table));
+            slot = Box::into_raw(Box::new(make().part_of(pool)));
+            owned.slots.push(Kept(slot));
             entry.store(slot, Release);
         }
         // SAFETY: T2.
@@ -91,43 +122,12 @@ impl Table {
         self.len.store(len, Release);
     }
 
-    /// More than there are slots, by a factor of two at most if ids are dense.
-    pub(crate) fn slots_about(&self) -> usize {
-        self.len.load(Relaxed).max(1)
-    }
-
-    /// Like [`with_slots`](Self::with_slots), but gives up if someone else is at the table.
-    pub(crate) fn try_each_slot(&self, f: impl FnMut(&Slot)) {
-        if let Some(owned) = try_lock(&self.owned) {
-            // SAFETY: T2.
-            owned.slots.iter().map(|slot| unsafe { &**slot }).for_each(f);
-        }
-    }
-
     /// The entries of the array in use. The lock is held.
     fn published(&self) -> Vec<*mut Slot> {
         let len = self.len.load(Acquire);
         let first = self.first.load(Acquire);
         // SAFETY: T1, T2.
         (0..len).map(|i| unsafe { (*first.add(i)).load(Acquire) }).collect()
-    }
-
-    /// What there is, locked. If the lock is lost in a fork: the slots that can be found, which is what is to be freed
-    /// then; the arrays are left.
-    fn owned(&self) -> MutexGuard<'_, Owned> {
-        let anew = || Owned {
-            arrays: Vec::new(),
-            slots: self.published().into_iter().filter(|slot| !slot.is_null()).collect(),
-        };
-        self.owned.lock_or(anew).unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// All slots there are, under the lock that new ones are made under: what `f` does to them and what it
-    /// reads before is in force for later ones too.
-    pub(crate) fn with_slots<O>(&self, f: impl FnOnce(&mut dyn ExactSizeIterator<Item = &Slot>) -> O) -> O {
-        let owned = self.owned();
-        // SAFETY: T2.
-        f(&mut owned.slots.iter().map(|slot| unsafe { &**slot }))
     }
 }
 
@@ -139,7 +139,7 @@ impl Drop for Table {
         let owned = std::mem::take(&mut *self.owned());
         for slot in owned.slots {
             // SAFETY: T2: from `Box::into_raw`, freed once.
-            drop(unsafe { Box::from_raw(slot) });
+            drop(unsafe { Box::from_raw(slot.0) });
         }
         for (first, len) in owned.arrays {
             // SAFETY: T2: from `Box::into_raw` of a slice of this length, freed once.

@@ -4,6 +4,7 @@
 //! cycle that finds it so. Like the depot it knows neither capacity nor slots: its objects keep their credit.
 
 use crate::node::NodePtr;
+use crate::notes::Seen;
 use crate::sync::clock::Instant;
 use crate::sync::{Mutex, MutexGuard, PoisonError, try_lock};
 use std::collections::VecDeque;
@@ -64,7 +65,7 @@ impl Victim {
         if !nodes.is_empty() {
             let mut content = self.lock();
             content.objects += nodes.len() as u64;
-            content.bytes += nodes.iter().map(|node| node.weight()).sum::<u64>();
+            content.bytes += nodes.iter().map(NodePtr::weight).sum::<u64>();
             content.batches.push_back(Batch { cycle: age.cycle, since: age.since, nodes: nodes.into() });
         }
     }
@@ -100,9 +101,9 @@ impl Victim {
     }
 
     /// Runs `f` while nothing can enter or leave, with all objects.
-    pub(crate) fn while_locked<O>(&self, f: impl FnOnce(&mut dyn Iterator<Item = NodePtr>) -> O) -> O {
+    pub(crate) fn while_locked<O>(&self, f: impl FnOnce(&mut dyn Iterator<Item = Seen>) -> O) -> O {
         let content = self.lock();
-        f(&mut content.batches.iter().flat_map(|batch| batch.nodes.iter().copied()))
+        f(&mut content.batches.iter().flat_map(|batch| batch.nodes.iter().map(NodePtr::seen)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {

@@ -1,12 +1,10 @@
 //! Guards whose value does not come back: discarded, or taken out.
 
-use super::{Hold, Pooled, Tainted, book, end_lease, return_slow};
-use crate::inside::Inside;
-use crate::node::{self, Node};
+use super::{Pooled, book, end_lease, return_slow, tainted};
+use crate::node::{Node, Owned};
 use crate::recycle::Recycler;
+use crate::risk::at_risk;
 use crate::stats::DropReason;
-use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
 
 impl<T, R: Recycler<T>> Pooled<T, R> {
     /// Drops the object instead of returning it: it is broken, or dirty in a way that `recycle` cannot mend.
@@ -31,8 +29,8 @@ impl<T, R: Recycler<T>> Pooled<T, R> {
         }
         let reason = if std::thread::panicking() { DropReason::Tainted } else { DropReason::Discarded };
         let node = this.end();
-        // SAFETY: N1: the guard's node, which is ours now.
-        unsafe { return_slow(node, (*node.as_ptr()).header.weight, Err(reason)) };
+        let weight = node.notes().weight;
+        return_slow(node, weight, Err(reason));
     }
 
     /// Takes the value out for good: it is the caller's, as if it had never been pooled.
@@ -55,21 +53,20 @@ impl<T, R: Recycler<T>> Pooled<T, R> {
     pub fn into_inner(this: Self) -> T {
         let lost = this.is_lost();
         let node = this.end();
-        // SAFETY: N1: the guard's node, which is ours now. A lost one stays where it is, without its value.
-        unsafe {
-            let value = &raw mut (*node.as_ptr()).value;
-            if lost {
-                return ManuallyDrop::take(&mut *value);
-            }
-            let inside = (*node.as_ptr()).header.inside.cast::<Inside<T, R>>();
-            let on_panic = Tainted(node);
-            let weight = Inside::<T, R>::weigh(&(*inside.as_ptr()).recycler, &*value);
-            std::mem::forget(on_panic);
-            let (hold, _) = book(node, weight, Err(DropReason::TakenOut));
-            let _emptied = Emptied(node, hold);
-            // The last value here, and so moved once: it may be large.
-            ManuallyDrop::take(&mut *value)
+        if lost {
+            // It keeps its count for ever, as if it were held.
+            let (inside, node) = node.split();
+            std::mem::forget(inside);
+            return node.value;
         }
+        let (node, weight) = at_risk(node, tainted, |node| node.inside().weigh(node.value()));
+        let (_hold, node) = book(node, weight, Err(DropReason::TakenOut));
+        let Some(node) = node else { unreachable!("what is taken out is not kept") };
+        let (inside, node) = node.split();
+        // The value is in use still. Its place in the node is not.
+        inside.shared.credit_grant(size_of::<Node<T, R>>() as u64);
+        // The last value here, and so moved once: it may be large.
+        node.value
     }
 
     /// Whether a fault made this lease one that does not return.
@@ -77,35 +74,17 @@ impl<T, R: Recycler<T>> Pooled<T, R> {
     fn is_lost(&self) -> bool {
         #[cfg(feature = "failpoints")]
         {
-            use crate::node::Special::{LostDropped, LostKept};
-            // SAFETY: N1.
-            matches!(unsafe { (*self.node.as_ptr()).header.special }, LostDropped | LostKept)
+            use crate::notes::Special::{LostDropped, LostKept};
+            matches!(self.lent.0.notes().special, LostDropped | LostKept)
         }
         #[cfg(not(feature = "failpoints"))]
         false
     }
 
     /// Gives the node to the caller; its lease is over.
-    fn end(self) -> NonNull<Node<T, R>> {
-        let node = ManuallyDrop::new(self).node;
-        // SAFETY: N1: the guard's, and ours now.
-        unsafe { end_lease(node) };
+    fn end(self) -> Owned<T, R> {
+        let mut node = self.lent.end();
+        end_lease(&mut node);
         node
-    }
-}
-
-/// A node whose value has gone: what is left of it is freed.
-struct Emptied<T, R: Recycler<T>>(NonNull<Node<T, R>>, Hold<T, R>);
-
-impl<T, R: Recycler<T>> Drop for Emptied<T, R> {
-    fn drop(&mut self) {
-        let inside = self.1.0;
-        // SAFETY: N1, N3: owned, and not used again. I1: the node's count goes with it; `Hold` has one of its own.
-        unsafe {
-            node::free(self.0);
-            // The value is in use still. Its place in the node is not.
-            (*inside.as_ptr()).shared.credit_grant(size_of::<Node<T, R>>() as u64);
-            Inside::release(inside);
-        }
     }
 }

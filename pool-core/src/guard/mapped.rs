@@ -1,10 +1,7 @@
 //! A guard of a part of a lent object.
-//!
-//! Rule for the `unsafe` here: **M1** `part` comes from the exclusive borrow of the value that `whole` guards, or lives
-//! for ever: `project` must answer for a borrow of any length, so it can have it from nowhere else. The value does not
-//! move as long as its node lives, `whole` is not touched while there is a `part`, and both go together.
 
 use super::Pooled;
+use super::part::Part;
 use crate::recycle::{ByTrait, Recycler};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -43,16 +40,7 @@ use std::ops::{Deref, DerefMut};
 /// let _ = pool_core::Pooled::map(pool.get(), move |_| borrowed);
 /// ```
 #[must_use = "a lent object that is not used was lent for nothing"]
-pub struct MappedPooled<T, U: ?Sized + 'static, R: Recycler<T> = ByTrait> {
-    whole: Pooled<T, R>,
-    /// A pointer to mutable: invariant in `U`, as `&mut U` is.
-    part: *mut U,
-}
-
-// SAFETY: M1: the guard owns the object, and the part is the object's or stands for an exclusive borrow of its own.
-unsafe impl<T: Send, U: ?Sized + Send, R: Recycler<T>> Send for MappedPooled<T, U, R> {}
-// SAFETY: M1: a shared guard gives out `&U` only.
-unsafe impl<T: Sync, U: ?Sized + Sync, R: Recycler<T>> Sync for MappedPooled<T, U, R> {}
+pub struct MappedPooled<T, U: ?Sized + 'static, R: Recycler<T> = ByTrait>(Part<T, U, R>);
 
 impl<T, R: Recycler<T>> Pooled<T, R> {
     /// Narrows the guard to a part of the object. The whole object returns when the new guard is dropped.
@@ -74,9 +62,7 @@ impl<T, R: Recycler<T>> Pooled<T, R> {
         this: Self,
         project: impl FnOnce(&mut T) -> &mut U,
     ) -> MappedPooled<T, U, R> {
-        let mut whole = this;
-        let part: *mut U = project(&mut whole);
-        MappedPooled { whole, part }
+        MappedPooled(Part::of(this, project))
     }
 
     /// As [`map`](Self::map), for a part that may not be there.
@@ -99,11 +85,7 @@ impl<T, R: Recycler<T>> Pooled<T, R> {
         this: Self,
         project: impl FnOnce(&mut T) -> Option<&mut U>,
     ) -> Result<MappedPooled<T, U, R>, Self> {
-        let mut whole = this;
-        match project(&mut whole).map(std::ptr::from_mut) {
-            Some(part) => Ok(MappedPooled { whole, part }),
-            None => Err(whole),
-        }
+        Part::of_some(this, project).map(MappedPooled)
     }
 }
 
@@ -118,7 +100,7 @@ impl<T, U: ?Sized + 'static, R: Recycler<T>> MappedPooled<T, U, R> {
     /// assert_eq!(buffers.stats().idle_objects, 0);
     /// ```
     pub fn unmap(this: Self) -> Pooled<T, R> {
-        this.whole
+        this.0.whole()
     }
 
     /// Narrows the guard further.
@@ -138,24 +120,20 @@ impl<T, U: ?Sized + 'static, R: Recycler<T>> MappedPooled<T, U, R> {
         this: Self,
         project: impl FnOnce(&mut U) -> &mut V,
     ) -> MappedPooled<T, V, R> {
-        let mut this = this;
-        let part: *mut V = project(&mut this);
-        MappedPooled { whole: this.whole, part }
+        MappedPooled(this.0.map(project))
     }
 }
 
 impl<T, U: ?Sized + 'static, R: Recycler<T>> Deref for MappedPooled<T, U, R> {
     type Target = U;
     fn deref(&self) -> &U {
-        // SAFETY: M1.
-        unsafe { &*self.part }
+        self.0.get()
     }
 }
 
 impl<T, U: ?Sized + 'static, R: Recycler<T>> DerefMut for MappedPooled<T, U, R> {
     fn deref_mut(&mut self) -> &mut U {
-        // SAFETY: M1.
-        unsafe { &mut *self.part }
+        self.0.get_mut()
     }
 }
 

@@ -4,6 +4,7 @@
 //! Rules for the `unsafe` here: **O1** the pointer in a [`Lasting`] is null, or from `Box::into_raw` and published
 //! once; it is freed by the cell's own drop and by nothing else. **O2** the pointer in a [`StaticRef`] is null, or
 //! from a `&'static T`.
+#![allow(unsafe_code)]
 
 use crate::sync::atomic::{
     AtomicPtr,

@@ -3,10 +3,11 @@
 use super::ticket::{Ticket, UNIT};
 use crate::ByTrait;
 use crate::node::{Node, NodePtr};
+use crate::notes::Seen;
 use crate::shared::{Shared, signed};
 use crate::slot::attention;
+use crate::sync::PoisonError;
 use crate::sync::atomic::Ordering::Relaxed;
-use crate::sync::{PoisonError, try_lock};
 
 /// Identities by place, coldest first, and the accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Look {
             slots
                 .map(|slot| {
                     let before = idle.len();
-                    slot.peek_all(&mut idle);
+                    slot.peek_still(&mut idle);
                     let (objects, bytes) = slot.credit();
                     credit = (credit.0 + i64::from(objects), credit.1 + signed(bytes));
                     SlotLook {
@@ -57,7 +58,7 @@ impl Look {
                         bytes: weight(&idle[before..]),
                         credit: (objects, bytes),
                         low: slot.low() as usize,
-                        busy: !slot.visit(),
+                        busy: slot.is_busy(),
                         stopped: slot.attention(Relaxed) & attention::STOP != 0,
                     }
                 })
@@ -73,7 +74,7 @@ impl Look {
         look.all_credit =
             (credit.0 + signed((idle.len() - in_slots) as u64), credit.1 + signed(weight(&idle[in_slots..])));
         let condemned = shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
-        let condemned: Vec<_> = condemned.iter().copied().collect();
+        let condemned: Vec<_> = condemned.iter().map(NodePtr::seen).collect();
         (look.condemned, look.condemned_bytes) = (ids(&condemned), weight(&condemned));
         look
     }
@@ -95,16 +96,16 @@ impl Look {
 }
 
 fn marked(shared: &Shared) -> bool {
-    try_lock(&shared.drainer).is_none_or(|drainer| drainer.marked.is_some())
+    shared.table.try_drainer().is_none_or(|drainer| drainer.marked_at().is_some())
 }
 
 /// A value's weight says who it is; see [`Ticket`].
-fn ids(nodes: &[NodePtr]) -> Vec<usize> {
+fn ids(nodes: &[Seen]) -> Vec<usize> {
     let node = size_of::<Node<Ticket, ByTrait>>() as u64;
-    let id = |n: &NodePtr| usize::try_from(n.weight().wrapping_sub(node) % UNIT as u64).unwrap_or(UNIT);
+    let id = |n: &Seen| usize::try_from(n.weight.wrapping_sub(node) % UNIT as u64).unwrap_or(UNIT);
     nodes.iter().map(id).collect()
 }
 
-fn weight(nodes: &[NodePtr]) -> u64 {
-    nodes.iter().map(|node| node.weight()).sum()
+fn weight(nodes: &[Seen]) -> u64 {
+    nodes.iter().map(|node| node.weight).sum()
 }

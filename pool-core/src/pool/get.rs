@@ -3,11 +3,9 @@
 use super::Pool;
 use crate::events::Due;
 use crate::guard::Pooled;
-use crate::node::{NodePtr, Place, Placed};
+use crate::node::{Owned, Place, Placed};
 use crate::recycle::Recycler;
 use crate::shared::Shared;
-use crate::slot::Slot;
-use crate::thread_id;
 use std::convert::Infallible;
 use std::panic::Location;
 
@@ -54,8 +52,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
             return Some(guard);
         }
         let (node, due) = self.shared().try_get_idle()?;
-        // SAFETY: N1: the pool gave it to us.
-        Some(unsafe { self.lend(node, due, Location::caller()) })
+        Some(self.lend(Owned::claim(node, self.inside()), due, Location::caller()))
     }
 
     /// As [`get`](Self::get), with a `create` of its own for a miss: for values that need something that only this
@@ -115,9 +112,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
 
     #[inline(always)]
     fn get_fast(&self) -> Option<Pooled<T, R>> {
-        let node = self.shared().table.find(thread_id::current()).and_then(Slot::get_fast)?;
-        // SAFETY: the slot gave us the node (N1), and this pool holds only nodes of its own types.
-        Some(unsafe { Pooled::new(node) })
+        Some(Pooled::new(Owned::get_fast(self.inside())?))
     }
 
     #[cold]
@@ -129,35 +124,31 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         let shared = self.shared();
         let (idle, due) = shared.get_idle();
         let node = match idle {
-            Some(node) => node,
+            Some(node) => Owned::claim(node, self.inside()),
             None => self.create_charged(due, fill)?,
         };
-        // SAFETY: N1: the node is ours.
-        Ok(unsafe { self.lend(node, due, site) })
+        Ok(self.lend(node, due, site))
     }
 
     fn create_charged<E>(
         &self,
         due: Due,
         fill: impl for<'a> FnOnce(Place<'a, T>) -> Result<Placed<'a>, E>,
-    ) -> Result<NodePtr, E> {
+    ) -> Result<Owned<T, R>, E> {
         let shared = self.shared();
         let charge = Charge::by_force(shared);
-        let node = self.create(fill)?;
+        let mut node = self.create(fill)?;
         // A buffer that is born empty will weigh what its like have weighed; a box weighs what it does.
-        let weight = node.weight().max(charge.bytes);
-        node.set_weight(weight);
+        let weight = node.notes().weight.max(charge.bytes);
+        node.view().2.weight = weight;
         charge.settle(weight);
         shared.count_created(weight, due);
         Ok(node)
     }
 
-    /// # Safety
-    /// N1: the caller owns `node`, which this pool made, and gives it away.
-    unsafe fn lend(&self, node: NodePtr, due: Due, site: &'static Location<'static>) -> Pooled<T, R> {
+    fn lend(&self, node: Owned<T, R>, due: Due, site: &'static Location<'static>) -> Pooled<T, R> {
         let shared = self.shared();
-        // SAFETY: by the contract.
-        let guard: Pooled<T, R> = unsafe { Pooled::new(node) };
+        let mut guard = Pooled::new(node);
         if due.record {
             guard.record(shared.leases.begin(site, shared.age_ns()));
         }

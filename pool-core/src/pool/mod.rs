@@ -9,17 +9,17 @@ mod stock;
 pub use self::builder::{BuildError, PoolBuilder};
 pub use self::closing::Closed;
 pub use self::stock::Retained;
-use crate::close::close;
-use crate::inside::Inside;
+use crate::close::drop_panic;
+use crate::inside::{Counted, Handle, Inside};
 use crate::keeper::Keeper;
 use crate::managed::Managed;
-use crate::node::{NodePtr, Place, Placed};
+use crate::node::{Owned, Place, Placed};
 use crate::recycle::{ByTrait, Recycler};
-use crate::shared::Shared;
+use crate::risk::at_risk;
+use crate::shared::{Shared, WEIGHT_MAX};
 use crate::stats::PoolStats;
-use crate::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::fmt;
-use std::ptr::NonNull;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A cache of reusable objects. Clones are handles of the same pool; the last one closes it.
@@ -27,14 +27,8 @@ use std::sync::Arc;
 /// [`get`](Self::get) always succeeds: without an idle object it creates one. An idle object may be dropped
 /// at any time.
 pub struct Pool<T: Send + 'static, R: Recycler<T> = ByTrait> {
-    inside: NonNull<Inside<T, R>>,
+    handle: Handle<T, R>,
 }
-
-// SAFETY: I2: a handle reaches only what is `Sync` (atomics, locks, slots by their rules, the recycler) and the
-// create closure (`Send + Sync`); values travel between threads through it, hence `T: Send`.
-unsafe impl<T: Send + 'static, R: Recycler<T>> Send for Pool<T, R> {}
-// SAFETY: as above.
-unsafe impl<T: Send + 'static, R: Recycler<T>> Sync for Pool<T, R> {}
 
 impl<T: Send + 'static> Pool<T>
 where
@@ -76,8 +70,7 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
     }
 
     pub(crate) fn keeper(&self) -> Keeper<T, R> {
-        // SAFETY: I2.
-        unsafe { Keeper::new(self.inside) }
+        Keeper::new(Counted::clone(&self.handle))
     }
 }
 
@@ -89,45 +82,44 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         create: Box<dyn Fn() -> T + Send + Sync>,
         keep_on_panic: bool,
     ) -> Self {
-        Self { inside: Inside::leak(shared, recycler, create, keep_on_panic) }
+        Self { handle: Handle::new(Inside { shared, recycler, create, keep_on_panic }) }
     }
 
     #[inline(always)]
     fn shared(&self) -> &Shared {
-        &self.inside().shared
+        &self.handle.shared
     }
 
     #[inline(always)]
-    fn inside(&self) -> &Inside<T, R> {
-        // SAFETY: I2: the handles hold a count.
-        unsafe { self.inside.as_ref() }
+    fn inside(&self) -> &Counted<T, R> {
+        &self.handle
     }
 
-    /// A new object, in no counter yet.
+    /// A new object with a weight, in no counter yet.
     fn create<E>(
         &self,
         fill: impl for<'a> FnOnce(Place<'a, T>) -> Result<Placed<'a>, E>,
-    ) -> Result<NodePtr, E> {
-        // SAFETY: I2: the handles hold a count.
-        unsafe { Inside::create(self.inside, fill) }
+    ) -> Result<Owned<T, R>, E> {
+        let inside = self.inside();
+        let newborn = Owned::build(inside, fill)?;
+        let (mut node, weight) = at_risk(newborn, stillborn, |node| inside.weigh(node.value()));
+        let weight = weight.min(WEIGHT_MAX);
+        node.view().2.weight = weight;
+        inside.shared.note_birth(weight);
+        Ok(node)
     }
+}
+
+/// Drops a value whose `weight` panicked. That its drop panics too must not abort.
+fn stillborn<T, R>(node: Owned<T, R>) {
+    let (_inside, node) = node.split();
+    // Unwind safety: the value is gone either way.
+    catch_unwind(AssertUnwindSafe(|| drop(node))).unwrap_or_else(drop_panic);
 }
 
 impl<T: Send + 'static, R: Recycler<T>> Clone for Pool<T, R> {
     fn clone(&self) -> Self {
-        // Relaxed: who clones holds a handle already.
-        self.shared().account.handles.fetch_add(1, Relaxed);
-        Self { inside: self.inside }
-    }
-}
-
-impl<T: Send + 'static, R: Recycler<T>> Drop for Pool<T, R> {
-    fn drop(&mut self) {
-        // AcqRel: the last handle sees what the others did before they went.
-        if self.shared().account.handles.fetch_sub(1, AcqRel) == 1 {
-            // SAFETY: the handles' common count, given up by the last of them.
-            unsafe { close(self.inside) };
-        }
+        Self { handle: self.handle.clone() }
     }
 }
 

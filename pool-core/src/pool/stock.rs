@@ -2,10 +2,9 @@
 
 use super::Pool;
 use super::get::Charge;
-use crate::close::{destroy_all, rethrow};
+use crate::close::{destroy, destroy_all, rethrow};
 use crate::entry::Entry;
-use crate::inside::Inside;
-use crate::node::NodePtr;
+use crate::node::{NodePtr, Owned};
 use crate::recycle::Recycler;
 use crate::stats::DropReason;
 use std::collections::VecDeque;
@@ -49,10 +48,9 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
             let room = shared.has_room(shared.expected_weight());
             let Some(charge) = room.then(|| Charge::if_left(shared)).flatten() else { return made };
             let Ok(node) = self.create::<Infallible>(|place| Ok(place.fill(&self.inside().create)));
-            charge.settle(node.weight());
-            if let Some(node) = shared.stock(node, made) {
-                // SAFETY: N1: it came back to us; this pool made it.
-                unsafe { Inside::destroy(self.inside, node) };
+            charge.settle(node.notes().weight);
+            if let Some(node) = shared.stock(node.erase(), made) {
+                destroy(Owned::claim(node, self.inside()));
                 return made;
             }
         }
@@ -80,16 +78,18 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
         let mut hand = Hand::new(self);
         let busy_slots = hand.fill();
         let mut retained = Retained { busy_slots, ..Retained::default() };
-        while let Some(&node) = hand.rest.front() {
-            // SAFETY: N1: in our hand, made by this pool.
-            let kept = keep(unsafe { &(*node.typed::<T, R>().as_ptr()).value });
-            hand.rest.pop_front();
+        while let Some(node) = hand.rest.pop_front() {
+            let node = Owned::claim(node, self.inside());
+            // While `keep` looks at it, it is in the hand too: a panic puts it back.
+            hand.shown = Some(node);
+            let kept = hand.shown.as_ref().is_some_and(|node| keep(node.value()));
+            let Some(node) = hand.shown.take() else { break };
             if kept {
                 retained.kept += 1;
-                hand.kept.push(node);
+                hand.kept.push(node.erase());
             } else {
                 retained.dropped += 1;
-                hand.dropped.push(node);
+                hand.dropped.push(node.erase());
             }
             if hand.kept.len() == AT_ONCE {
                 hand.put_back();
@@ -107,6 +107,7 @@ const AT_ONCE: usize = 64;
 struct Hand<'a, T: Send + 'static, R: Recycler<T>> {
     pool: &'a Pool<T, R>,
     rest: VecDeque<NodePtr>,
+    shown: Option<Owned<T, R>>,
     kept: Vec<NodePtr>,
     dropped: Vec<NodePtr>,
     /// Counted out already: the pool was closed before they were put back.
@@ -120,6 +121,7 @@ impl<'a, T: Send + 'static, R: Recycler<T>> Hand<'a, T, R> {
         Self {
             pool,
             rest: VecDeque::new(),
+            shown: None,
             kept: Vec::new(),
             dropped: Vec::new(),
             closed: Vec::new(),
@@ -143,11 +145,11 @@ impl<'a, T: Send + 'static, R: Recycler<T>> Hand<'a, T, R> {
 
 impl<T: Send + 'static, R: Recycler<T>> Drop for Hand<'_, T, R> {
     fn drop(&mut self) {
+        self.kept.extend(self.shown.take().map(Owned::erase));
         self.kept.extend(self.rest.drain(..));
         self.put_back();
         self.pool.shared().count_out(&self.dropped, DropReason::Discarded);
         self.closed.append(&mut self.dropped);
-        // SAFETY: N1: in our hands, made by this pool.
-        rethrow(unsafe { destroy_all(self.pool.inside, std::mem::take(&mut self.closed)) });
+        rethrow(destroy_all(self.pool.inside(), std::mem::take(&mut self.closed)));
     }
 }

@@ -1,33 +1,33 @@
 //! The lock of a ThreadSanitizer build.
 //!
 //! The sanitizer sees only what was compiled with it, and std was not: a std lock that had to wait looks to it
-//! like no lock at all. This one is all ours, so what it orders is seen. No other build has it.
-//!
-//! Rule for the `unsafe` here: **L1** the value is touched only between taking `locked` from false to true and
-//! setting it to false again.
+//! like no lock at all. So nobody waits for one here. Whoever has `locked` finds the std lock inside free, and what
+//! orders one holder after the other is ours and seen. No other build has it.
 
-use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{
     AtomicBool,
     Ordering::{Acquire, Release},
 };
-use std::sync::{LockResult, TryLockError, TryLockResult};
+use std::sync::{self, LockResult, PoisonError, TryLockError, TryLockResult};
 
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T> {
     locked: AtomicBool,
-    value: UnsafeCell<T>,
+    inner: sync::Mutex<T>,
 }
 
-// SAFETY: L1.
-unsafe impl<T: Send> Sync for Mutex<T> {}
+/// Its fields go in this order: the inner lock is free before the next one looks.
+pub(crate) struct MutexGuard<'a, T> {
+    inner: sync::MutexGuard<'a, T>,
+    _unlock: Unlock<'a>,
+}
 
-pub(crate) struct MutexGuard<'a, T>(&'a Mutex<T>);
+struct Unlock<'a>(&'a AtomicBool);
 
 impl<T> Mutex<T> {
     pub(crate) const fn new(value: T) -> Self {
-        Self { locked: AtomicBool::new(false), value: UnsafeCell::new(value) }
+        Self { locked: AtomicBool::new(false), inner: sync::Mutex::new(value) }
     }
 
     pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
@@ -40,31 +40,32 @@ impl<T> Mutex<T> {
     }
 
     pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        // Acquire pairs with the release in the guard's drop.
-        match self.locked.compare_exchange(false, true, Acquire, Acquire) {
-            Ok(_) => Ok(MutexGuard(self)),
-            Err(_) => Err(TryLockError::WouldBlock),
+        // Acquire pairs with the release in `Unlock`.
+        if self.locked.compare_exchange(false, true, Acquire, Acquire).is_err() {
+            return Err(TryLockError::WouldBlock);
         }
+        let unlock = Unlock(&self.locked);
+        // Like the lock that a panic leaves whole: see `try_lock` in `sync`.
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(MutexGuard { inner, _unlock: unlock })
     }
 }
 
 impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
     fn deref(&self) -> &T {
-        // SAFETY: L1.
-        unsafe { &*self.0.value.get() }
+        &self.inner
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: L1.
-        unsafe { &mut *self.0.value.get() }
+        &mut self.inner
     }
 }
 
-impl<T> Drop for MutexGuard<'_, T> {
+impl Drop for Unlock<'_> {
     fn drop(&mut self) {
-        self.0.locked.store(false, Release);
+        self.0.store(false, Release);
     }
 }

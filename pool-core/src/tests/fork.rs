@@ -59,7 +59,7 @@ impl Managed for StandsStill {
 fn hold_all(pool: &Pool<Vec<u8>>, held: &Sender<()>, go: &Receiver<()>) {
     let keeper = pool.keeper();
     let shared = keeper.shared();
-    let _drainer = shared.drainer.lock().unwrap();
+    let _drainer = shared.table.drainer();
     let _condemned = shared.condemned.lock().unwrap();
     let _cycle = shared.cycles.last.try_lock().unwrap();
     let stand_still = || {

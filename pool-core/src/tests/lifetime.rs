@@ -1,7 +1,7 @@
 //! Who outlives whom: handles, guards, threads, panics.
 
 use super::{balanced, buffers};
-use crate::inside::tests_alive;
+use crate::alive;
 use crate::sync::test_hook;
 use crate::thread_id;
 use crate::{DropReason, Job, Keep, Pool, Pooled, Recycle, Registry, Retention};
@@ -39,7 +39,7 @@ fn counted() -> (Arc<AtomicUsize>, Pool<Counted>) {
 
 #[test]
 fn a_dropped_pool_is_freed_with_all_it_held() {
-    let before = tests_alive::count();
+    let before = alive::count();
     let (alive, pool) = counted();
     drop((0..200).map(|_| pool.get()).collect::<Vec<_>>());
     assert_eq!(alive.load(Relaxed), 200);
@@ -47,13 +47,13 @@ fn a_dropped_pool_is_freed_with_all_it_held() {
     drop(pool);
     assert_eq!(alive.load(Relaxed), 200, "a handle is left");
     drop(handle);
-    assert_eq!((alive.load(Relaxed), tests_alive::count()), (0, before));
+    assert_eq!((alive.load(Relaxed), alive::count()), (0, before));
 }
 
 /// Outside every slot nothing tells a close that a return is under way: only the return's own count does.
 #[test]
 fn a_slow_return_keeps_the_pool_until_it_has_ended() {
-    let before = tests_alive::count();
+    let before = alive::count();
     let (alive, pool) = counted();
     let guard = pool.get();
     let own = thread_id::act_as(thread_id::EXITED);
@@ -62,48 +62,48 @@ fn a_slow_return_keeps_the_pool_until_it_has_ended() {
     // The object is in the depot; the last handle goes, and takes it from there.
     test_hook::set_anywhere(move || {
         drop(pool);
-        in_hook.set(tests_alive::count());
+        in_hook.set(alive::count());
     });
     drop(guard);
     thread_id::act_as(own);
-    assert_eq!((seen.get(), tests_alive::count()), (before + 1, before));
+    assert_eq!((seen.get(), alive::count()), (before + 1, before));
     assert_eq!(alive.load(Relaxed), 0);
 }
 
 #[test]
 fn a_guard_outlives_its_pool() {
-    let before = tests_alive::count();
+    let before = alive::count();
     let (alive, pool) = counted();
     let (a, b) = (pool.get(), pool.get());
     drop(a);
     drop(pool);
     assert_eq!(alive.load(Relaxed), 1);
     drop(b);
-    assert_eq!((alive.load(Relaxed), tests_alive::count()), (0, before));
+    assert_eq!((alive.load(Relaxed), alive::count()), (0, before));
 }
 
 #[test]
 fn a_registry_keeps_no_pool_and_frees_its_names() {
-    let before = tests_alive::count();
+    let before = alive::count();
     let registry = Registry::new();
     let pool = buffers(&registry);
     drop(pool.get());
     assert!(Pool::builder("buffers").registry(&registry).build_with(Vec::<u8>::new).is_err());
     drop(pool);
-    assert_eq!((registry.pools().len(), tests_alive::count()), (0, before));
+    assert_eq!((registry.pools().len(), alive::count()), (0, before));
     drop(buffers(&registry));
 }
 
 #[test]
 fn a_registry_dropped_before_its_pool_leaves_it_whole() {
-    let before = tests_alive::count();
+    let before = alive::count();
     let registry = Registry::new();
     let pool = buffers(&registry);
     drop(registry);
     drop(pool.get());
     assert_eq!(pool.stats().idle_objects, 1);
     drop(pool);
-    assert_eq!(tests_alive::count(), before);
+    assert_eq!(alive::count(), before);
 }
 
 thread_local!(static AT_EXIT: RefCell<Option<Pooled<Counted>>> = const { RefCell::new(None) });
@@ -177,7 +177,7 @@ fn a_panic_in_recycle_taints_and_leaves_the_ledger_balanced() {
 
 #[test]
 fn a_panic_in_drop_ends_no_pass_and_leaks_no_pool() {
-    let before = tests_alive::count();
+    let before = alive::count();
     let registry = Registry::new();
     let pool = moody(&registry);
     let mut guards: Vec<_> = (0..3).map(|_| pool.get()).collect();
@@ -188,7 +188,7 @@ fn a_panic_in_drop_ends_no_pass_and_leaks_no_pool() {
     pool.get().panic_in_drop = true;
     assert!(catch_unwind(AssertUnwindSafe(|| drop(pool))).is_err(), "the last handle's drop panics with it");
     registry.pass(Job::Snapshot);
-    assert_eq!((registry.pools().len(), tests_alive::count()), (0, before));
+    assert_eq!((registry.pools().len(), alive::count()), (0, before));
 }
 
 #[test]

@@ -48,12 +48,13 @@ impl fmt::Display for Finding {
 
 type Rule = (&'static str, fn(&Repo) -> Vec<Finding>);
 
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
     ("directions", layers::directions),
     ("dependency budget", layers::budget),
     ("modules", modules::modules),
     ("unsafe files", unsafety::files),
     ("unsafe reasons", unsafety::reasons),
+    ("unsafe lines", unsafety::lines),
     ("unsafe forbidden", unsafety::forbidden),
     ("file length", text::length),
     ("machine paths", text::machine_paths),
