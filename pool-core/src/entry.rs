@@ -61,10 +61,10 @@ impl Shared {
     }
 
     fn own_slot(&self) -> Option<Own<'_>> {
-        let id = thread_id::assign()?;
         if let Some(own) = self.table.own() {
             return Some(own);
         }
+        let id = thread_id::assign()?;
         self.table.get_or_insert(id, || {
             // Under the table's lock, so a slot is either made after this was set or found by who sets it.
             let mut bits = 0;
