@@ -40,10 +40,10 @@ impl Mark {
         let proof = fenced.covers(self.epoch);
         table.with_slots(|slots| {
             let n = slots.len();
-            // SAFETY: S2: by the contract, and the fence began after the mark.
-            slots
-                .take(self.slots)
-                .for_each(|slot| each(slot, proof.then(|| unsafe { slot.visit() }).flatten()));
+            for slot in slots.take(self.slots) {
+                // SAFETY: S2: by the contract, and the fence began after the mark.
+                each(slot, if proof { unsafe { slot.visit() } } else { None });
+            }
             n
         })
     }

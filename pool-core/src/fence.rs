@@ -4,7 +4,8 @@
 //! `active`. At least one of the two must see the other's store (Dekker). Light is a compiler fence where the
 //! kernel offers `membarrier(PRIVATE_EXPEDITED)`, which makes every running thread of the process execute a
 //! full barrier on the drainer's behalf; elsewhere both sides use a SeqCst fence, and every slot carries
-//! [`attention::FALLBACK`](crate::slot::attention) so that the owner takes the branch that has it. The system call is in `membarrier`.
+//! [`attention::FALLBACK`](crate::slot::attention) so that the owner takes the branch that has it. The system call
+//! is in `membarrier`.
 
 #[cfg(all(target_os = "linux", not(ebbpool_loom)))]
 mod membarrier;
