@@ -11,6 +11,7 @@ mod knobs;
 mod ledger;
 mod lifetime;
 mod litmus;
+mod owners;
 #[cfg(target_os = "linux")]
 mod signal;
 #[cfg(target_os = "linux")]
