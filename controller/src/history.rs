@@ -4,7 +4,7 @@ use crate::act::Done;
 use crate::decide::{Plan, Pressure, Reason, State, share_of};
 use crate::mode::Mode;
 use crate::seen::{Seen, SeenPool};
-use crate::sense::{PauseSample, Reading, Source};
+use crate::sense::{Reading, Source};
 use crate::status::{Decision, MemoryStatus, PauseStatus, PoolBrief, Status, Watermarks};
 use pool_core::Registry;
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ impl History {
             state: self.state,
             pressure: pressure_parts.highest(),
             pressure_parts,
-            pause: pause(&seen.pause),
+            pause: pause(seen),
             is_reclaimable: plan.as_ref().is_none_or(|plan| plan.is_reclaimable),
             watermarks: limit_bytes.map(watermarks),
             budget_bytes: plan.as_ref().and_then(|plan| plan.budget_bytes),
@@ -124,8 +124,10 @@ fn brief(pool: &SeenPool, plan: Option<&Plan>) -> PoolBrief {
     }
 }
 
-fn pause(pause: &PauseSample) -> PauseStatus {
+fn pause(seen: &Seen) -> PauseStatus {
+    let pause = &seen.pause;
     PauseStatus {
+        create_p99_ms: seen.create_p99_ns.map(|ns| ns as f64 / 1e6),
         lag_p99_ms: pause.lag.as_ref().map(|lag| lag.p99_ns as f64 / 1e6),
         psi_some_ratio: pause.psi_some_ratio.value(),
         psi_is_own: pause.psi_is_own,

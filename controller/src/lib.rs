@@ -46,6 +46,7 @@ pub mod admin;
 mod admission;
 mod builder;
 mod control_loop;
+mod creates;
 pub mod decide;
 #[cfg(test)]
 mod fake;

@@ -71,6 +71,7 @@ pub const METRICS: &[MetricInfo] = &[
     gauge("ebbpool_controller_state", &["state"], "1 for the state in force."),
     gauge("ebbpool_controller_tick_seconds", &[], "How long the last tick took."),
     counter("ebbpool_controller_ticks_total", &[], "Ticks completed."),
+    gauge("ebbpool_create_seconds", &[], "What a create takes, 99th percentile of two seconds, all pools."),
     counter("ebbpool_dropped_total", &["pool", "reason"], "Objects dropped, on return or idle."),
     counter("ebbpool_gets_total", &["pool", "outcome"], "Gets by where the object came from."),
     gauge("ebbpool_lease_suspects", &["pool"], "Recorded leases that are out for longer than they should."),
@@ -191,6 +192,7 @@ fn collect_controller(samples: &mut Samples, handle: &Handle, status: &Status) {
         ("ebbpool_controller_stalled", Some(flag(handle.is_stalled()))),
         ("ebbpool_controller_tick_seconds", Some(status.tick_time.as_secs_f64())),
         ("ebbpool_controller_ticks_total", Some(memory.tick as f64)),
+        ("ebbpool_create_seconds", pause.create_p99_ms.map(|ms| ms / 1e3)),
         ("ebbpool_process_cpu_taken", Some(flag(pause.cpu_is_taken))),
         ("ebbpool_process_lag_seconds", pause.lag_p99_ms.map(|ms| ms / 1e3)),
         ("ebbpool_process_major_faults_per_second", pause.major_faults_per_s),
@@ -325,6 +327,7 @@ mod tests {
         let mut status = Status::clone(&handle.status());
         // What takes two seconds to be known.
         let pause = &mut status.memory.pause;
+        pause.create_p99_ms = Some(0.5);
         (pause.lag_p99_ms, pause.psi_some_ratio, pause.major_faults_per_s) =
             (Some(8.0), Some(0.5), Some(3.0));
         let mut samples = Samples::default();

@@ -1,6 +1,7 @@
 //! What one tick sees: memory, heap and pools, taken together. Turns it into inputs for the decision.
 
 use crate::act::{Done, Knobs, is_pinned};
+use crate::creates::Creates;
 use crate::decide::{Inputs, PauseInputs, PoolInputs};
 use crate::heap::Heap;
 use crate::sense::lag::Probes;
@@ -23,6 +24,7 @@ pub(crate) struct Senses {
     /// Those that run; without any, lag is not known.
     pub(crate) probes: Probes,
     heap: Heap,
+    creates: Creates,
     suspect_after: Duration,
     suspect_sites: BTreeMap<String, u64>,
     suspects_due: Duration,
@@ -32,6 +34,7 @@ pub(crate) struct Senses {
 pub(crate) struct Seen {
     pub(crate) memory: MemorySample,
     pub(crate) pause: PauseSample,
+    pub(crate) create_p99_ns: Option<u64>,
     pub(crate) heap_free_bytes: Option<u64>,
     pub(crate) grant_left_bytes: Option<i64>,
     /// The pools that follow, as they can be acted upon.
@@ -54,6 +57,7 @@ impl Senses {
             pauses: Pauses::open(),
             probes: Probes::default(),
             heap: Heap::default(),
+            creates: Creates::default(),
             suspect_after,
             suspect_sites: BTreeMap::new(),
             suspects_due: Duration::ZERO,
@@ -74,6 +78,7 @@ impl Senses {
         let memory = self.memory.sample();
         let figures: Vec<_> = managed.iter().map(|pool| (pool.stats(), pool.knobs())).collect();
         let grant_left_bytes = registry.grant().left();
+        let create_p99_ns = self.creates.p99_ns(at, figures.iter().map(|(stats, _)| &stats.creates));
         let suspects_looked_up = self.look_for_suspects(at, &managed);
         let sites = |name: &str| self.suspect_sites.get(name).copied().unwrap_or(0);
         let pools = figures.into_iter().map(|(stats, knobs)| {
@@ -81,7 +86,16 @@ impl Senses {
             SeenPool { stats, knobs, suspect_sites }
         });
         let pools = pools.collect();
-        Seen { memory, pause, heap_free_bytes, grant_left_bytes, managed, pools, suspects_looked_up }
+        Seen {
+            memory,
+            pause,
+            create_p99_ns,
+            heap_free_bytes,
+            grant_left_bytes,
+            managed,
+            pools,
+            suspects_looked_up,
+        }
     }
 
     /// Whether it was time to.
@@ -135,7 +149,7 @@ impl Seen {
             lag_p99_ns: lag.map(|lag| lag.p99_ns),
             lag_p95_ns: lag.map(|lag| lag.p95_ns),
             lag_ratio: lag.map(|lag| (lag.sum_ns as f64 / window_ns).min(1.0)),
-            create_p99_ns: None,
+            create_p99_ns: self.create_p99_ns,
             cpu_is_taken: pause.cpu_is_taken,
         }
     }

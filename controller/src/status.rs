@@ -93,6 +93,8 @@ pub struct MemoryStatus {
 pub struct PauseStatus {
     /// By how much a timer was late, the 99th percentile, ms.
     pub lag_p99_ms: Option<f64>,
+    /// What a create took, the 99th percentile of those that were timed, ms.
+    pub create_p99_ms: Option<f64>,
     /// The share of the time in which some task waited for memory, 0 to 1.
     pub psi_some_ratio: Option<f64>,
     /// Whether that is of the own group; otherwise of the whole machine.

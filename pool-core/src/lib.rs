@@ -45,6 +45,7 @@ mod accept;
 mod alive;
 mod close;
 mod counters;
+mod creates;
 mod credit;
 mod cycle;
 mod depot;

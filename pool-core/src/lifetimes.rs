@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A histogram of how long timed leases lasted, in powers of two.
+/// A histogram of how long something took, timed leases or creates, in powers of two.
 ///
 /// ```
 /// use pool_core::Lifetimes;

@@ -5,6 +5,7 @@
 //! drop) runs while an owner is inside its slot or a lock is held.
 
 use crate::counters::Counters;
+use crate::creates::Creates;
 use crate::credit::Credit;
 use crate::depot::Depot;
 use crate::events::Rates;
@@ -65,6 +66,7 @@ pub(crate) struct Account {
     /// Returns that found no credit.
     pub(crate) refused: AtomicU64,
     pub(crate) ghosts: Ghosts,
+    pub(crate) creates: Creates,
     /// What a return weighs, smoothed over the last eight changes.
     expected_weight: AtomicU64,
 }
@@ -121,6 +123,7 @@ impl Shared {
                 credit: Credit::new(objects, bytes),
                 refused: AtomicU64::new(0),
                 ghosts: Ghosts::new(),
+                creates: Creates::new(),
                 expected_weight: AtomicU64::new(0),
             },
             closed: AtomicBool::new(false),

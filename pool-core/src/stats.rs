@@ -209,6 +209,8 @@ pub struct PoolStats {
     pub arms: Arms,
     /// How long timed leases lasted.
     pub lifetimes: Lifetimes,
+    /// How long creates took, of which one in sixteen is timed.
+    pub creates: Lifetimes,
     /// Leases on record now.
     pub leases_recorded: u64,
     /// Leases that should have been recorded but found the table full: 65,536 were out at once.

@@ -102,6 +102,7 @@ impl Shared {
             duplicates: 0,
             arms,
             lifetimes,
+            creates: self.account.creates.times(),
             leases_recorded: recorded,
             leases_missed: missed,
         }

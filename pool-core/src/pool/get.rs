@@ -6,6 +6,7 @@ use crate::guard::Pooled;
 use crate::node::{Owned, Place, Placed};
 use crate::recycle::Recycler;
 use crate::shared::Shared;
+use crate::sync::clock;
 use std::convert::Infallible;
 use std::panic::Location;
 
@@ -137,7 +138,11 @@ impl<T: Send + 'static, R: Recycler<T>> Pool<T, R> {
     ) -> Result<Owned<T, R>, E> {
         let shared = self.shared();
         let charge = Charge::by_force(shared);
+        let began = shared.account.creates.begins().then(clock::now);
         let mut node = self.create(fill)?;
+        if let Some(began) = began {
+            shared.account.creates.took(clock::now().saturating_duration_since(began));
+        }
         // A buffer that is born empty will weigh what its like have weighed; a box weighs what it does.
         let weight = node.notes().weight.max(charge.bytes);
         node.view().2.weight = weight;
