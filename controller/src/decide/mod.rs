@@ -10,14 +10,18 @@
 //!              └─► others' peak ─► budget (tide) ─► split over pools ─► Plan ◄─ leak watch
 //! ```
 
+mod adaptive_reuse;
 mod arbiter;
+mod bands;
 mod budget;
 pub mod filters;
 mod fixed;
 mod inputs;
 mod journal;
 pub mod leak;
+mod names;
 mod others;
+mod pause_ratio;
 mod plan;
 #[cfg(test)]
 mod plant_tests;
@@ -36,16 +40,23 @@ mod tide;
 #[cfg(test)]
 mod tide_tests;
 mod trim;
+mod two_cycle;
+mod watch;
 mod worth;
 
+pub use adaptive_reuse::AdaptiveReuse;
+pub use bands::{Band, Bands};
 pub use fixed::Fixed;
 pub use inputs::{Inputs, PauseInputs, PoolInputs};
 pub use journal::{Differs, Journal, Replay, journal_line};
+pub use names::{POLICIES, policy_by_name};
+pub use pause_ratio::PauseRatio;
 pub use plan::{LeaseWish, Plan, PoolPlan, Pressure};
 pub use reason::Reason;
 pub use split::{Demand, Share, split};
 pub use state::State;
 pub use tide::Tide;
+pub use two_cycle::TwoCycle;
 
 use std::time::Duration;
 

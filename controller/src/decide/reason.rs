@@ -1,6 +1,7 @@
 //! Why a plan is what it is: an enum, so that a reason can be a label, with a text for people.
 
 use super::Pressure;
+use super::bands::Band;
 use super::state::Transition;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -81,6 +82,26 @@ pub enum Reason {
         /// What the allocator keeps of what was freed, bytes.
         retained_bytes: u64,
     },
+    /// The band in which utilisation is, and so what goes.
+    Band(Band),
+    /// So many objects at this share of time lost to pauses.
+    PauseRatio {
+        /// The share, 0 to 1.
+        ratio: f64,
+        /// Objects that each pool may hold.
+        objects: u64,
+    },
+    /// A period was compared with the one before: the share of gets that may reuse.
+    Reuse {
+        /// The share before, 0 to 1.
+        from: f64,
+        /// The share now; the same if nothing spoke for another one.
+        to: f64,
+    },
+    /// A law that has nothing new to say at this tick.
+    LawHolds,
+    /// What this policy decides by cannot be read: nothing grows.
+    NoReading,
     /// Leases of a pool seem to be lost.
     LeakSuspected {
         /// The pool.
@@ -140,6 +161,11 @@ impl Reason {
             Self::Fixed => "fixed",
             Self::Turned(_) => "turned",
             Self::NotReclaimable { .. } => "not_reclaimable",
+            Self::Band(_) => "band",
+            Self::PauseRatio { .. } => "pause_ratio",
+            Self::Reuse { .. } => "reuse",
+            Self::LawHolds => "law_holds",
+            Self::NoReading => "no_reading",
             Self::LeakSuspected { .. } => "leak_suspected",
             Self::LeasesRaised { .. } => "leases_raised",
             Self::LeasesLowered { .. } => "leases_lowered",
@@ -193,6 +219,13 @@ impl fmt::Display for Reason {
             Self::NotReclaimable { retained_bytes } => {
                 write!(f, "not reclaimable: the allocator keeps {} of what was freed", Mib(*retained_bytes))
             }
+            Self::Band(band) => write!(f, "band: {band}"),
+            Self::PauseRatio { ratio, objects } => {
+                write!(f, "{objects} objects a pool: pauses take {:.1} % of the time", ratio * 100.0)
+            }
+            Self::Reuse { from, to } => write!(f, "share of gets that reuse {from:.2} → {to:.2}"),
+            Self::LawHolds => f.write_str("the law goes on as before"),
+            Self::NoReading => f.write_str("what this policy decides by cannot be read: nothing grows"),
             Self::LeakSuspected { pool, lost } => write!(f, "{pool}: {lost} leases seem to be lost"),
             Self::LeasesRaised { pool } => write!(f, "{pool}: recording every lease to find the site"),
             Self::LeasesLowered { pool } => write!(f, "{pool}: recording leases as before"),
