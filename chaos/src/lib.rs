@@ -27,6 +27,7 @@ pub mod faults;
 mod refused;
 pub mod runner;
 pub mod scenario;
+pub mod simulate;
 mod suggest;
 pub mod units;
 

@@ -20,7 +20,9 @@ Examples:
   ebbpool demo --limit 192MiB --for 60s    the same under a real memory limit
   ebbpool chaos run chaos/scenarios/missing-put.yaml
                                            breaks it on purpose and judges whether it recovers
-  ebbpool postmortem FILE                  the last five minutes of a service that was killed";
+  ebbpool postmortem FILE                  the last five minutes of a service that was killed
+  ebbpool simulate step swap --policy tide,fixed-best
+                                           compares policies in virtual time";
 
 /// Object pools for Rust services that ebb and flow with the memory there really is.
 #[derive(Debug, Parser)]
@@ -36,6 +38,7 @@ enum Command {
     Chaos(commands::chaos::ChaosArgs),
     #[command(name = "postmortem")]
     PostMortem(commands::postmortem::PostMortemArgs),
+    Simulate(commands::simulate::SimulateArgs),
     #[command(hide = true)]
     DemoService(commands::demo_service::DemoServiceArgs),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => ended(commands::demo::run(args)),
         Command::Chaos(args) => commands::chaos::run(args),
         Command::PostMortem(args) => ended(commands::postmortem::run(&args)),
+        Command::Simulate(args) => ended(commands::simulate::run(&args)),
         Command::DemoService(args) => ended(commands::demo_service::run(&args)),
     };
     done.unwrap_or_else(|failure| failure.report())

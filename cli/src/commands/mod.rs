@@ -4,3 +4,4 @@ pub(crate) mod chaos;
 pub(crate) mod demo;
 pub(crate) mod demo_service;
 pub(crate) mod postmortem;
+pub(crate) mod simulate;

@@ -1,0 +1,231 @@
+//! The optimum: what someone who knows all demand beforehand could save, and no policy can exceed.
+//!
+//! **What is optimised.** At each moment someone decides what each pool keeps idle. Each get that finds an object saves
+//! what a reuse of that pool saves. Others, what is lent and what is idle may never be more than .95 of the limit
+//! together. The optimum is the most that can be saved after the warm-up.
+//!
+//! **How.** An object that is kept from a return until a later get is an interval: it costs its weight at the end of
+//! each step in between, and earns one reuse. Objects of a pool are alike, so it is enough to look at the intervals in
+//! which each get takes what was returned last: any other matching can be changed into these, one exchange at a time,
+//! without a longer interval. So the question is which intervals to choose such that at each step those under way weigh
+//! no more than the room: .95 of the limit minus others minus what is lent.
+//!
+//! **Why it is an upper bound.** Three things are relaxed, each in favour of the optimum: freed memory leaves at once;
+//! objects may be cut into bytes; and of the steps within a quarter of a second only the tightest one counts. What
+//! remains is a linear program, and what is returned is the value of a solution of its dual, which bounds the program
+//! whatever the solution is. A policy's hits that count are intervals like these, since an object that was idle above
+//! .95 does not count, so no policy saves more.
+//!
+//! **Why it is tight.** The program is a minimum-cost flow ([`Cover`]), solved exactly; freed memory is what separates
+//! a policy from it most.
+
+use super::cover::{Arc, Cover};
+use super::demand::{Demand, Trace, seconds};
+use super::plant::{MARK_PERMILLE, warm_up_steps};
+use super::scenario::Scenario;
+use std::collections::BTreeMap;
+
+/// Steps of which the tightest counts.
+const BLOCK: usize = 50;
+
+/// An object that waits for its next get, from the end of a step until before another one; as many as alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wait {
+    from: usize,
+    to: usize,
+    objects: u64,
+}
+
+/// What can be saved at most after the warm-up, ns.
+pub(super) fn optimum_ns(scenario: &Scenario, demand: &Demand) -> f64 {
+    let specs: Vec<_> = (0..scenario.processes).flat_map(|_| scenario.pools).collect();
+    let weights: Vec<(u64, f64)> = specs.iter().map(|spec| (spec.weight_bytes, spec.saved_ns)).collect();
+    let room: Vec<i128> = (0..demand.steps)
+        .map(|step| {
+            let s = seconds(step);
+            i128::from(scenario.limit_bytes(s) * MARK_PERMILLE / 1000) - i128::from(scenario.others_bytes(s))
+        })
+        .collect();
+    bound_ns(&weights, &demand.pools, room, warm_up_steps(scenario), BLOCK)
+}
+
+/// `weights`: of each pool, an object's bytes and what a reuse saves, ns. `room`: bytes for what is lent and idle, by
+/// step. Gets before `counts_from` save nothing.
+fn bound_ns(
+    weights: &[(u64, f64)],
+    traces: &[Trace],
+    mut room: Vec<i128>,
+    counts_from: usize,
+    block: usize,
+) -> f64 {
+    let mut waits = Vec::new();
+    // What the room would have to be for all of them, minus what it is.
+    let mut change = vec![0_i128; room.len() + 1];
+    for (pool, trace) in traces.iter().enumerate() {
+        let weight = i128::from(weights[pool].0);
+        let mut lent = 0_i128;
+        for (step, room) in room.iter_mut().enumerate() {
+            lent += i128::from(trace.gets[step]) - i128::from(trace.returns[step]);
+            *room -= lent * weight;
+        }
+        for wait in waits_of(trace).into_iter().filter(|wait| wait.to >= counts_from) {
+            change[wait.from] += i128::from(wait.objects) * weight;
+            change[wait.to] -= i128::from(wait.objects) * weight;
+            waits.push((pool, wait));
+        }
+    }
+    let room: Vec<i128> = room.into_iter().map(|bytes| bytes.max(0)).collect();
+    let scarce = scarce_steps(&room, &change, block);
+    let (mut free_ns, mut arcs) = (0.0, BTreeMap::new());
+    for (pool, wait) in waits {
+        let first = scarce.partition_point(|step| *step < wait.from);
+        let end = scarce.partition_point(|step| *step < wait.to);
+        let (weight, saved_ns) = weights[pool];
+        if first == end {
+            free_ns += wait.objects as f64 * saved_ns;
+        } else {
+            *arcs.entry((first, end, pool)).or_insert(0) += wait.objects * weight;
+        }
+    }
+    let arcs = arcs.into_iter().map(|((from, to, pool), bytes)| {
+        let (weight, saved_ns) = weights[pool];
+        Arc { from, to, bytes, worth: saved_ns / weight as f64 }
+    });
+    let rooms = scarce.iter().map(|step| u64::try_from(room[*step]).unwrap_or(0));
+    free_ns + Cover::new(rooms.collect(), arcs.collect()).bound()
+}
+
+/// The waits of a pool that keeps everything: each get takes what was returned last.
+fn waits_of(trace: &Trace) -> Vec<Wait> {
+    let (mut stack, mut waits): (Vec<(usize, u64)>, _) = (Vec::new(), Vec::new());
+    for (step, (gets, returns)) in trace.gets.iter().zip(&trace.returns).enumerate() {
+        let mut wanted = u64::from(*gets);
+        while wanted > 0 {
+            let Some((from, objects)) = stack.last_mut() else { break };
+            let taken = wanted.min(*objects);
+            waits.push(Wait { from: *from, to: step, objects: taken });
+            *objects -= taken;
+            wanted -= taken;
+            if *objects == 0 {
+                stack.pop();
+            }
+        }
+        if *returns > 0 {
+            stack.push((step, u64::from(*returns)));
+        }
+    }
+    waits
+}
+
+/// Of each block, the step in which most is missing, if anything is.
+fn scarce_steps(room: &[i128], change: &[i128], block: usize) -> Vec<usize> {
+    let mut wanted = 0;
+    let missing: Vec<i128> = room
+        .iter()
+        .zip(change)
+        .map(|(room, change)| {
+            wanted += change;
+            wanted - room
+        })
+        .collect();
+    let worst = |(n, block_missing): (usize, &[i128])| {
+        let (at, most) = block_missing.iter().enumerate().max_by_key(|(_, missing)| **missing)?;
+        (*most > 0).then_some(n * block + at)
+    };
+    missing.chunks(block).enumerate().filter_map(worst).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::random::Random;
+
+    fn trace(random: &mut Random, steps: usize, per_step: f64) -> Trace {
+        let mut trace = Trace { gets: vec![0; steps], returns: vec![0; steps] };
+        for step in 0..steps {
+            for _ in 0..random.arrivals(per_step) {
+                trace.gets[step] += 1;
+                let back = step + 1 + usize::try_from(random.up_to(4)).unwrap();
+                if back < steps {
+                    trace.returns[back] += 1;
+                }
+            }
+        }
+        trace
+    }
+
+    /// The best of all choices of single objects, by trying each.
+    fn best_by_trying(weights: &[(u64, f64)], traces: &[Trace], room: &[i128]) -> f64 {
+        let mut singles = Vec::new();
+        let mut room = room.to_vec();
+        for (pool, trace) in traces.iter().enumerate() {
+            let mut lent = 0;
+            for (step, room) in room.iter_mut().enumerate() {
+                lent += i128::from(trace.gets[step]) - i128::from(trace.returns[step]);
+                *room -= lent * i128::from(weights[pool].0);
+            }
+            let waits = waits_of(trace);
+            singles.extend(waits.iter().flat_map(|w| (0..w.objects).map(move |_| (pool, w.from, w.to))));
+        }
+        assert!(singles.len() <= 16, "too many to try");
+        let mut best = 0.0_f64;
+        for choice in 0..1_u32 << singles.len() {
+            let chosen =
+                || singles.iter().enumerate().filter(|(n, _)| choice & (1 << n) != 0).map(|(_, s)| *s);
+            let fits = room.iter().enumerate().all(|(step, room)| {
+                let idle: u64 = chosen()
+                    .filter(|(_, from, to)| (*from..*to).contains(&step))
+                    .map(|s| weights[s.0].0)
+                    .sum();
+                idle == 0 || i128::from(idle) <= *room
+            });
+            if fits {
+                best = best.max(chosen().map(|s| weights[s.0].1).sum());
+            }
+        }
+        best
+    }
+
+    #[test]
+    fn it_is_the_best_of_all_choices_where_weights_are_equal_and_above_it_where_not() {
+        let mut random = Random::new(5, 5);
+        let (mut tried, mut exact) = (0, 0);
+        while tried < 60 {
+            let traces = [trace(&mut random, 14, 0.5), trace(&mut random, 14, 0.4)];
+            let singles: u64 = traces.iter().flat_map(waits_of).map(|w| w.objects).sum();
+            if !(3..=12).contains(&singles) {
+                continue;
+            }
+            tried += 1;
+            let room: Vec<i128> = (0..14).map(|_| 10 * i128::from(random.up_to(5))).collect();
+            let alike = [(10, 3.0), (10, 5.0)];
+            let (bound, best) =
+                (bound_ns(&alike, &traces, room.clone(), 0, 1), best_by_trying(&alike, &traces, &room));
+            assert!((bound - best).abs() < 1e-6, "{bound} and {best}");
+            let unlike = [(10, 3.0), (17, 4.0)];
+            let (bound, best) =
+                (bound_ns(&unlike, &traces, room.clone(), 0, 1), best_by_trying(&unlike, &traces, &room));
+            assert!(bound >= best - 1e-6, "{bound} below {best}");
+            exact += u32::from(bound - best < 1e-6);
+            assert!(bound_ns(&unlike, &traces, room, 0, 4) >= bound - 1e-6, "fewer steps bound less");
+        }
+        assert!(exact > 10, "cutting objects helps seldom: {exact}");
+    }
+
+    #[test]
+    fn with_room_for_all_each_get_that_could_hit_does() {
+        let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1] };
+        let of = |room| bound_ns(&[(10, 7.0)], std::slice::from_ref(&trace), vec![room; 4], 0, 1);
+        assert!((of(1000) - 14.0).abs() < 1e-9, "the first two must create, and the last but one");
+        assert!((of(20) - 14.0).abs() < 1e-9);
+        assert!((of(10) - 7.0).abs() < 1e-9, "one of them may wait for a step, and not for two");
+        assert!(of(0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn hits_before_the_warm_up_save_nothing() {
+        let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1] };
+        let bound = bound_ns(&[(10, 7.0)], std::slice::from_ref(&trace), vec![1000; 4], 3, 1);
+        assert!((bound - 7.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,306 @@
+//! The plant: processes with pools under one limit, in steps of 5 ms.
+//!
+//! ```text
+//! usage = others + Σ (idle + lent) · weight + what allocators hold          clean page cache gives way and is not in it
+//! ```
+//!
+//! A usage above what kills ends the run. Above .97 of the limit the kernel reclaims, and tasks wait for it.
+
+use super::allocator::Heap;
+use super::demand::{Demand, STEP_MS, ms, seconds};
+use super::pool::Pool;
+use super::random::Random;
+use super::scenario::{LIMIT_BYTES, Scenario, share};
+use pool_controller::decide::{Inputs, PauseInputs, Plan};
+use std::collections::VecDeque;
+
+/// The mark of the optimum, and of what spoils idle objects: thousandths of the limit.
+pub(super) const MARK_PERMILLE: u64 = 950;
+/// From here on the kernel reclaims, thousandths of the limit.
+const RECLAIM_PERMILLE: u64 = 970;
+/// Waiting is told as a share of so many steps.
+const PSI_STEPS: usize = (2000 / STEP_MS) as usize;
+
+/// A process: its pools, its allocator, its grant.
+#[derive(Clone, Debug)]
+pub(super) struct Process {
+    pub(super) pools: Vec<Pool>,
+    heap: Heap,
+    grant: Option<i64>,
+    /// Creates found the grant used up.
+    pub(super) wants_tick: bool,
+    /// Idle bytes that creates have taken back.
+    pub(super) reclaimed: u64,
+    random: Random,
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub(super) struct Plant<'a> {
+    scenario: &'a Scenario,
+    demand: &'a Demand,
+    pub(super) processes: Vec<Process>,
+    step: usize,
+    waited: VecDeque<bool>,
+    ran_into_limit: u64,
+    /// Saved since the warm-up, ns.
+    pub(super) saved_ns: f64,
+    pub(super) is_killed: bool,
+}
+
+/// Bytes of one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Level {
+    pub(super) usage: u64,
+    pub(super) limit: u64,
+}
+
+impl Level {
+    /// Whether usage is above so many thousandths of the limit.
+    pub(super) fn is_above(self, permille: u64) -> bool {
+        self.usage * 1000 > self.limit * permille
+    }
+
+    /// Usage as a share of the limit.
+    pub(super) fn ratio(self) -> f64 {
+        self.usage as f64 / self.limit as f64
+    }
+}
+
+impl<'a> Plant<'a> {
+    pub(super) fn new(scenario: &'a Scenario, demand: &'a Demand, seed: u64) -> Self {
+        let process = |n: u32| Process {
+            pools: scenario.pools.iter().map(|spec| Pool::new(spec, scenario.usual_capacity(spec))).collect(),
+            heap: Heap::new(scenario.allocator),
+            grant: None,
+            wants_tick: false,
+            reclaimed: 0,
+            random: Random::new(seed, 1000 + u64::from(n)),
+        };
+        let processes = (0..scenario.processes).map(process).collect();
+        let waited = std::iter::repeat_n(false, PSI_STEPS).collect();
+        let (ran_into_limit, saved_ns) = (0, 0.0);
+        Self { scenario, demand, processes, step: 0, waited, ran_into_limit, saved_ns, is_killed: false }
+    }
+
+    /// One step: gets, returns, the allocator's time, the limit.
+    pub(super) fn step(&mut self) -> Level {
+        let now_ms = ms(self.step);
+        let counts = self.step >= warm_up_steps(self.scenario);
+        let pools_each = self.scenario.pools.len();
+        for (n, process) in self.processes.iter_mut().enumerate() {
+            let traces = &self.demand.pools[n * pools_each..][..pools_each];
+            for (pool, trace) in traces.iter().enumerate() {
+                let saved_ns = process.get(pool, u64::from(trace.gets[self.step]), now_ms);
+                self.saved_ns += if counts { saved_ns } else { 0.0 };
+            }
+            for (pool, trace) in traces.iter().enumerate() {
+                process.put(pool, u64::from(trace.returns[self.step]), now_ms);
+            }
+            process.heap.age(now_ms);
+        }
+        let level = self.level();
+        if level.is_above(MARK_PERMILLE) {
+            self.processes.iter_mut().flat_map(|p| &mut p.pools).for_each(Pool::spoil);
+        }
+        self.waited.pop_front();
+        self.waited.push_back(level.is_above(RECLAIM_PERMILLE));
+        let cache = share(self.scenario.cache.at(seconds(self.step)));
+        self.ran_into_limit += u64::from(level.usage + cache >= level.limit);
+        self.is_killed = level.usage > level.limit.max(LIMIT_BYTES);
+        self.step += 1;
+        level
+    }
+
+    /// Usage and limit now.
+    pub(super) fn level(&self) -> Level {
+        let now_s = seconds(self.step);
+        let pools: u64 = self.processes.iter().map(Process::bytes).sum();
+        Level { usage: self.scenario.others_bytes(now_s) + pools, limit: self.scenario.limit_bytes(now_s) }
+    }
+
+    /// What can be read truly in a process now; pause figures are as the scenario has them.
+    pub(super) fn inputs(&self, process: usize) -> Inputs {
+        let own = &self.processes[process];
+        let level = self.level();
+        let others = self.scenario.others_bytes(seconds(self.step)) / u64::from(self.scenario.processes);
+        let waited = self.waited.iter().filter(|waited| **waited).count() as f64 / PSI_STEPS as f64;
+        let (purges_total, heap_clean_bytes) = own.heap.purges();
+        Inputs {
+            limit_bytes: Some(level.limit),
+            usage_bytes: Some(level.usage),
+            rss_bytes: Some(others + own.bytes()),
+            level: String::new(),
+            oom_total: 0,
+            max_total: self.ran_into_limit,
+            grant_left_bytes: own.grant,
+            heap_free_bytes: own.heap.free_bytes(),
+            heap_clean_bytes,
+            purges_total,
+            psi_some_ratio: Some(waited),
+            pause: self.pause(waited),
+            pools: own.pools.iter().map(Pool::inputs).collect(),
+        }
+    }
+
+    /// Lateness by the scenario, and of tasks that wait for the kernel's reclaim: a tenth of a second at most.
+    fn pause(&self, waited: f64) -> PauseInputs {
+        let lag_ms = self.scenario.lag_ms.at(seconds(self.step)) + 100.0 * waited;
+        let ns = |ms: f64| Some(super::scenario::whole(ms * 1e6));
+        PauseInputs {
+            lag_p99_ns: ns(lag_ms),
+            lag_p95_ns: ns(lag_ms * 0.6),
+            lag_ratio: Some((lag_ms / 250.0).min(1.0)),
+            create_p99_ns: ns(0.1 + lag_ms / 10.0),
+            cpu_is_taken: false,
+        }
+    }
+
+    /// Does what a plan wants.
+    pub(super) fn carry_out(&mut self, process: usize, plan: &Plan) {
+        let now_ms = ms(self.step);
+        let process = &mut self.processes[process];
+        process.wants_tick = false;
+        process.grant = plan.grant_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        for (pool, planned) in process.pools.iter_mut().zip(&plan.pools) {
+            pool.apply(planned, now_ms);
+            // What trims free only brings usage back, and is nobody's to spend before the next reading.
+            let dropped = pool.trim() + pool.cycle(now_ms);
+            process.heap.free(dropped * pool.weight, now_ms);
+        }
+        if plan.purge {
+            process.heap.purge(now_ms, plan.state);
+        }
+    }
+
+    /// The watchdog: no plan for too long.
+    pub(super) fn fall_back(&mut self, process: usize, safe_bytes: u64) {
+        let now_ms = ms(self.step);
+        let process = &mut self.processes[process];
+        process.grant = None;
+        let share = safe_bytes / process.pools.len().max(1) as u64;
+        for pool in &mut process.pools {
+            pool.capacity_bytes = pool.capacity_bytes.min(share);
+            process.heap.free(pool.trim() * pool.weight, now_ms);
+        }
+    }
+}
+
+impl Process {
+    /// Serves gets; returns what they saved, ns.
+    fn get(&mut self, pool: usize, gets: u64, now_ms: u64) -> f64 {
+        let served = self.pools[pool].get(gets, &mut self.random);
+        let bytes = served.created * self.pools[pool].weight;
+        if bytes > 0 {
+            self.charge(bytes, now_ms);
+            self.heap.take(bytes);
+        }
+        served.counted as f64 * self.pools[pool].saved_ns
+    }
+
+    /// A create without a grant first takes its weight back from what is idle, the least worth per byte first.
+    fn charge(&mut self, bytes: u64, now_ms: u64) {
+        let Some(grant) = &mut self.grant else { return };
+        *grant = grant.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.wants_tick |= *grant < 0;
+        while let Some(missing) = grant.checked_neg().filter(|missing| *missing > 0) {
+            let per_byte = |p: &Pool| p.saved_ns / p.weight as f64;
+            let idle = self.pools.iter_mut().filter(|p| p.idle() > 0);
+            let Some(pool) = idle.min_by(|a, b| per_byte(a).total_cmp(&per_byte(b))) else { return };
+            let wanted = u64::try_from(missing).unwrap_or(0).div_ceil(pool.weight);
+            let freed = pool.drop_oldest(wanted) * pool.weight;
+            self.reclaimed += freed;
+            self.heap.free(freed, now_ms);
+            *grant = grant.saturating_add(i64::try_from(freed).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn put(&mut self, pool: usize, returned: u64, now_ms: u64) {
+        let pool = &mut self.pools[pool];
+        let freed = pool.put(returned) * pool.weight;
+        self.heap.free(freed, now_ms);
+        if let Some(grant) = &mut self.grant {
+            *grant = grant.saturating_add(i64::try_from(freed).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// What its pools and its allocator hold.
+    fn bytes(&self) -> u64 {
+        self.heap.dirty_bytes() + self.pools.iter().map(|p| (p.idle() + p.lent) * p.weight).sum::<u64>()
+    }
+
+    /// What its pools may hold, bytes.
+    pub(super) fn capacity_bytes(&self) -> u64 {
+        self.pools.iter().map(|pool| pool.room() * pool.weight).sum()
+    }
+}
+
+/// Steps in which hits do not count.
+pub(super) fn warm_up_steps(scenario: &Scenario) -> usize {
+    usize::try_from(u64::from(scenario.warm_up_s) * 1000 / STEP_MS).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::scenario_by_name;
+    use pool_controller::decide::Reason;
+
+    fn plan(plant: &Plant, grant_bytes: Option<u64>) -> Plan {
+        Plan { grant_bytes, ..Plan::unchanged(&plant.inputs(0), Reason::Steady) }
+    }
+
+    #[test]
+    fn usage_is_what_is_there() {
+        let scenario = scenario_by_name("turns").unwrap();
+        let demand = Demand::of(scenario, 1);
+        let mut plant = Plant::new(scenario, &demand, 1);
+        for _ in 0..8000 {
+            plant.step();
+        }
+        let inputs = plant.inputs(0);
+        let owned: u64 = inputs.pools.iter().map(|p| p.idle_bytes + p.lent_bytes).sum();
+        let heap = plant.processes[0].heap.dirty_bytes();
+        assert_eq!(inputs.usage_bytes, Some(owned + heap + scenario.others_bytes(40.0)));
+        assert!(inputs.pools.iter().all(|p| p.idle_bytes <= p.capacity_bytes && p.lent_objects > 0));
+    }
+
+    #[test]
+    fn a_create_without_a_grant_takes_from_the_least_worth_first() {
+        let scenario = scenario_by_name("turns").unwrap();
+        let demand = Demand::of(scenario, 1);
+        let mut plant = Plant::new(scenario, &demand, 1);
+        for pool in &mut plant.processes[0].pools {
+            pool.get(20, &mut Random::new(1, 1));
+            pool.put(20);
+        }
+        plant.carry_out(0, &plan(&plant, Some(0)));
+        let before: Vec<u64> = plant.processes[0].pools.iter().map(Pool::idle).collect();
+        plant.processes[0].charge(2560 << 10, 0);
+        let after: Vec<u64> = plant.processes[0].pools.iter().map(Pool::idle).collect();
+        // 15 µs for 256 KiB are less worth per byte than 40 µs for 512 KiB.
+        assert_eq!((before, after), (vec![20, 20], vec![20, 10]));
+        assert!(plant.processes[0].wants_tick && plant.processes[0].reclaimed == 2560 << 10);
+        plant.carry_out(0, &plan(&plant, None));
+        plant.processes[0].charge(1 << 40, 0);
+        assert!(!plant.processes[0].wants_tick, "no grant, no charge");
+    }
+
+    #[test]
+    fn a_usage_above_the_limit_is_killed_but_not_above_one_that_throttles() {
+        for (name, killed) in [("limit-down", false), ("burst-50ms", true)] {
+            let scenario = scenario_by_name(name).unwrap();
+            let demand = Demand::of(scenario, 1);
+            let mut plant = Plant::new(scenario, &demand, 1);
+            let mut above = false;
+            for _ in 0..demand.steps {
+                above |= plant.step().is_above(1000);
+                if plant.is_killed {
+                    break;
+                }
+            }
+            assert!(above, "{name} is above its limit without a controller");
+            assert_eq!(plant.is_killed, killed, "{name}");
+        }
+    }
+}
