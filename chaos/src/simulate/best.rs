@@ -1,6 +1,7 @@
 //! The best fixed capacities in hindsight: what a person who had seen the run would have written down.
 //!
-//! Pools of fixed capacity do not touch each other, so each one's hits at each capacity are counted alone. A sum of
+//! Pools of fixed capacity do not touch each other, so each one's hits at each capacity are counted alone (without the
+//! cycles, which drop what nobody wants for long). A sum of
 //! bytes is then split where another byte earns most, for each of some sums; each split runs through the plant, and the
 //! one that saves most without a kill is the best. Where every one is killed, it is the one that saved most until then.
 

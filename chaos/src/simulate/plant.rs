@@ -163,9 +163,9 @@ impl<'a> Plant<'a> {
         process.wants_tick = false;
         process.grant = plan.grant_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         for (pool, planned) in process.pools.iter_mut().zip(&plan.pools) {
-            pool.apply(planned, now_ms);
-            // What trims free only brings usage back, and is nobody's to spend before the next reading.
-            let dropped = pool.trim() + pool.cycle(now_ms);
+            pool.apply(planned);
+            // What cycles and trims free only brings usage back, and is nobody's to spend before the next reading.
+            let dropped = pool.cycle(now_ms) + pool.trim();
             process.heap.free(dropped * pool.weight, now_ms);
         }
         if plan.purge {

@@ -40,8 +40,8 @@ pub(super) struct Pool {
     reuse: f64,
     evict_ratio: f64,
     cycle_ms: u64,
-    /// Cycles are run from the moment on at which a policy first says how.
-    cycles_since_ms: Option<u64>,
+    /// When the last cycle was, and how many there were.
+    cycled_ms: u64,
     cycles: u64,
 }
 
@@ -80,7 +80,7 @@ impl Pool {
             reuse: 1.0,
             evict_ratio: 1.0,
             cycle_ms: CYCLE_MS,
-            cycles_since_ms: None,
+            cycled_ms: 0,
             cycles: 0,
         }
     }
@@ -171,10 +171,10 @@ impl Pool {
 
     /// Runs a cycle if one is due; returns how many objects it dropped.
     pub(super) fn cycle(&mut self, now_ms: u64) -> u64 {
-        let Some(since) = self.cycles_since_ms.filter(|since| now_ms >= since + self.cycle_ms) else {
+        if now_ms < self.cycled_ms + self.cycle_ms {
             return 0;
-        };
-        self.cycles_since_ms = Some(since.max(now_ms - self.cycle_ms) + self.cycle_ms);
+        }
+        self.cycled_ms = now_ms;
         self.cycles += 1;
         let surplus = super::scenario::whole((self.fewest as f64 * self.evict_ratio).ceil()).min(self.fewest);
         self.idle -= surplus;
@@ -200,15 +200,12 @@ impl Pool {
     }
 
     /// Moves the knobs that a plan names.
-    pub(super) fn apply(&mut self, plan: &PoolPlan, now_ms: u64) {
+    pub(super) fn apply(&mut self, plan: &PoolPlan) {
         self.capacity_bytes = plan.capacity_bytes.unwrap_or(self.capacity_bytes);
         self.capacity_objects = plan.capacity_objects.map_or(self.capacity_objects, |n| n.min(OBJECTS_MAX));
         self.reuse = plan.reuse.unwrap_or(self.reuse);
         self.evict_ratio = plan.evict_ratio.unwrap_or(self.evict_ratio);
         self.cycle_ms = plan.cycle_ms.unwrap_or(self.cycle_ms);
-        if plan.evict_ratio.is_some() || plan.cycle_ms.is_some() || plan.max_age_cycles.is_some() {
-            self.cycles_since_ms.get_or_insert(now_ms);
-        }
     }
 
     /// What a policy sees of it.
@@ -226,10 +223,7 @@ impl Pool {
             expected_weight_bytes: self.weight,
             capacity_bytes: self.capacity_bytes,
             capacity_objects: OBJECTS_MAX,
-            floor_bytes: 0,
-            weight: 100,
-            pinned: false,
-            suspect_sites: 0,
+            ..PoolInputs::default()
         }
     }
 
@@ -281,7 +275,7 @@ mod tests {
         pool.get(6, &mut random);
         pool.put(6);
         let plan = PoolPlan { cycle_ms: Some(1000), ..PoolPlan::unchanged("a") };
-        pool.apply(&plan, 0);
+        pool.apply(&plan);
         assert_eq!([pool.cycle(999), pool.cycle(1000)], [0, 0], "the fewest were none");
         assert_eq!((pool.cycle(2000), pool.idle()), (0, 6), "all six are in the victim");
         assert_eq!(pool.get(2, &mut random).counted, 2);
@@ -293,10 +287,10 @@ mod tests {
         let (mut pool, mut random) = pool(9000);
         pool.get(4000, &mut random);
         pool.put(4000);
-        pool.apply(&PoolPlan { reuse: Some(0.7), ..PoolPlan::unchanged("a") }, 0);
+        pool.apply(&PoolPlan { reuse: Some(0.7), ..PoolPlan::unchanged("a") });
         let created = pool.get(1000, &mut random).created;
         assert!(created.abs_diff(300) < 60, "{created}");
-        pool.apply(&PoolPlan { capacity_objects: Some(5), ..PoolPlan::unchanged("a") }, 0);
+        pool.apply(&PoolPlan { capacity_objects: Some(5), ..PoolPlan::unchanged("a") });
         let idle = pool.idle();
         assert_eq!((pool.trim(), pool.idle()), (idle - 5, 5));
     }

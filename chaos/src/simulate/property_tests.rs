@@ -177,8 +177,11 @@ impl Policy for InTwoUnits {
     }
 
     fn decide(&mut self, now: Duration, inputs: &Inputs) -> Plan {
-        let enlarged = self.enlarged(inputs);
-        let (plain, large) = (self.plain.decide(now, inputs), self.large.decide(now, &enlarged));
+        let mut inputs = inputs.clone();
+        // What a reuse saves is judged by what one of that weight usually does, ns for each byte: not a matter of units.
+        inputs.pools.iter_mut().for_each(|pool| pool.saved_ns = None);
+        let enlarged = self.enlarged(&inputs);
+        let (plain, large) = (self.plain.decide(now, &inputs), self.large.decide(now, &enlarged));
         // Whole bytes are lost in divisions, one at each step that a budget grows.
         let near = |a: Option<u64>, b: Option<u64>| match (a, b) {
             (Some(a), Some(b)) => a.abs_diff(b / FACTOR) <= 2000,
