@@ -5,7 +5,7 @@
 //! bytes is then split where another byte earns most, for each of some sums; each split runs through the plant, and the
 //! one that saves most without a kill is the best. Where every one is killed, it is the one that saved most until then.
 
-use super::demand::{Demand, Trace};
+use super::demand::{Demand, SLOTS, Trace};
 use super::plant::warm_up_steps;
 use super::run::{Outcome, run};
 use super::scenario::{LIMIT_BYTES, PoolSpec, Scenario};
@@ -61,7 +61,7 @@ struct Curve {
 impl Curve {
     fn of(scenario: &Scenario, spec: &PoolSpec, trace: &Trace) -> Self {
         let useful = most_idle(trace).max(1);
-        let counts_from = warm_up_steps(scenario);
+        let counts_from = warm_up_steps(scenario) * SLOTS;
         let mut objects: Vec<u64> = (0..=STEPS).map(|n| (useful * n).div_ceil(STEPS)).collect();
         objects.dedup();
         let point =
@@ -102,12 +102,12 @@ fn most_idle(trace: &Trace) -> u64 {
     most
 }
 
-/// Hits from a step on of a pool that may hold so many objects.
+/// Hits from a slot on of a pool that may hold so many objects.
 fn hits(trace: &Trace, objects: u64, counts_from: usize) -> u64 {
     let (mut idle, mut hits) = (0_u64, 0);
-    for (step, (gets, returns)) in trace.gets.iter().zip(&trace.returns).enumerate() {
+    for (slot, (gets, returns)) in trace.gets.iter().zip(&trace.returns).enumerate() {
         let served = u64::from(*gets).min(idle);
-        hits += if step >= counts_from { served } else { 0 };
+        hits += if slot >= counts_from { served } else { 0 };
         idle = (idle - served + u64::from(*returns)).min(objects);
     }
     hits

@@ -25,8 +25,9 @@ pub(super) struct Cover {
     arcs: Vec<Arc>,
 }
 
-/// Costs are whole numbers in here, so that shortest paths are exact.
-const SCALE: f64 = 1e12;
+/// Costs are whole numbers in here, so that shortest paths are exact. A power of two, so that rounding leaves the ratios
+/// of usual worths as they are: else there were as many different lengths of paths as there are paths.
+const SCALE: f64 = (1_u64 << 40) as f64;
 
 #[derive(Clone, Copy, Debug)]
 struct Edge {
@@ -106,25 +107,48 @@ impl Graph {
     fn send_all(&mut self, source: usize, sink: usize) -> Vec<i64> {
         let mut distances = vec![0; self.of_node.len()];
         while self.shorten(source, sink, &mut distances) {
-            // All shortest paths of this length.
-            loop {
-                let mut seen = vec![false; self.of_node.len()];
-                let mut sent = 0;
-                for at in 0..self.of_node[source].len() {
-                    let edge = self.of_node[source][at];
-                    let (to, left) = (self.edges[edge].to, self.edges[edge].left);
-                    if left > 0 && edge.is_multiple_of(2) && distances[to] == distances[source] {
-                        let through = self.push(to, sink, left, &distances, &mut seen);
-                        self.use_edge(edge, through);
-                        sent += through;
-                    }
-                }
-                if sent == 0 {
-                    break;
-                }
-            }
+            // Along all shortest paths of this length. A sweep may pass a way by because it lay on its own path; the
+            // next one finds it.
+            while self.sweep(source, sink, &distances) > 0 {}
         }
         distances
+    }
+
+    /// Sends along shortest paths until it finds none; returns how much.
+    fn sweep(&mut self, source: usize, sink: usize, distances: &[i64]) -> u64 {
+        let mut sent = 0;
+        // Of each node, the first edge that may still lead on; and which nodes are on the path.
+        let mut first = vec![0_usize; self.of_node.len()];
+        let mut on_path = vec![false; self.of_node.len()];
+        let (mut node, mut path) = (source, Vec::new());
+        on_path[source] = true;
+        loop {
+            if node == sink {
+                sent += self.use_path(&path);
+                for edge in path.drain(..) {
+                    on_path[self.edges[edge].to] = false;
+                }
+                node = source;
+                continue;
+            }
+            let leads_on = |edge: usize| {
+                let Edge { to, left, cost } = self.edges[edge];
+                left > 0 && !on_path[to] && distances[to] == distances[node] + cost
+            };
+            let edges = &self.of_node[node];
+            first[node] += edges[first[node]..].iter().take_while(|edge| !leads_on(**edge)).count();
+            if let Some(&edge) = edges.get(first[node]) {
+                path.push(edge);
+                node = self.edges[edge].to;
+                on_path[node] = true;
+            } else if let Some(edge) = path.pop() {
+                // A dead end: it stays marked, and the one before goes on with its next edge.
+                node = self.edges[edge ^ 1].to;
+                first[node] += 1;
+            } else {
+                return sent;
+            }
+        }
     }
 
     /// Adds to `distances` what the shortest paths of what is left are longer. `false`: there is no way any more.
@@ -156,39 +180,14 @@ impl Graph {
         true
     }
 
-    /// Sends up to `most` from `node` to `sink` along edges of shortest paths; returns how much.
-    fn push(&mut self, node: usize, sink: usize, most: u64, distances: &[i64], seen: &mut [bool]) -> u64 {
-        // The path so far, and at each node which edge comes next.
-        let mut path: Vec<usize> = Vec::new();
-        let mut next = vec![(node, 0_usize)];
-        seen[node] = true;
-        while let Some((at, n)) = next.last_mut() {
-            if *at == sink {
-                let least = path.iter().map(|edge| self.edges[*edge].left).fold(most, u64::min);
-                for edge in path {
-                    self.use_edge(edge, least);
-                }
-                return least;
-            }
-            let Some(&edge) = self.of_node[*at].get(*n) else {
-                next.pop();
-                path.pop();
-                continue;
-            };
-            *n += 1;
-            let Edge { to, left, cost } = self.edges[edge];
-            if left > 0 && !seen[to] && distances[to] == distances[*at] + cost {
-                seen[to] = to != sink;
-                path.push(edge);
-                next.push((to, 0));
-            }
+    /// Sends along a path what fits through it.
+    fn use_path(&mut self, path: &[usize]) -> u64 {
+        let least = path.iter().map(|edge| self.edges[*edge].left).min().unwrap_or(0);
+        for edge in path {
+            self.edges[*edge].left -= least;
+            self.edges[edge ^ 1].left += least;
         }
-        0
-    }
-
-    fn use_edge(&mut self, edge: usize, bytes: u64) {
-        self.edges[edge].left -= bytes;
-        self.edges[edge ^ 1].left += bytes;
+        least
     }
 }
 

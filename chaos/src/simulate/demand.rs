@@ -4,10 +4,12 @@
 use super::random::Random;
 use super::scenario::{Scenario, whole};
 
-/// A step of virtual time, ms.
+/// A step of virtual time, ms: usage is looked at and controllers may tick after each.
 pub(super) const STEP_MS: u64 = 5;
+/// Slots in a step. A slot is a millisecond; gets and returns of different slots do not wait for each other.
+pub(super) const SLOTS: usize = 5;
 
-/// Gets and returns of one pool, by step. In a step, gets come first: what is returned can serve the next step's.
+/// Gets and returns of one pool, by slot. In a slot, gets come first: what is returned can serve the next one's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Trace {
     pub(super) gets: Vec<u32>,
@@ -29,15 +31,16 @@ impl Demand {
         let specs = (0..scenario.processes).flat_map(|_| scenario.pools);
         let pools = (0_u64..).zip(specs).map(|(stream, spec)| {
             let mut random = Random::new(seed, stream);
-            let mut trace = Trace { gets: Vec::with_capacity(steps), returns: vec![0; steps] };
-            let per_step = part * STEP_MS as f64 / f64::from(spec.hold_ms);
-            for step in 0..steps {
-                let gets = random.arrivals(per_step * spec.in_flight.at(seconds(step)));
+            let slots = steps * SLOTS;
+            let mut trace = Trace { gets: Vec::with_capacity(slots), returns: vec![0; slots] };
+            let per_slot = part * SLOT_MS / f64::from(spec.hold_ms);
+            for slot in 0..slots {
+                let gets = random.arrivals(per_slot * spec.in_flight.at(slot as f64 * SLOT_MS / 1000.0));
                 trace.gets.push(gets);
                 for _ in 0..gets {
                     let held_ms = f64::from(spec.hold_ms) * (0.5 + random.unit());
-                    let held = usize::try_from(whole(held_ms / STEP_MS as f64)).unwrap_or(0).max(1);
-                    if let Some(returns) = trace.returns.get_mut(step + held) {
+                    let held = usize::try_from(whole(held_ms / SLOT_MS)).unwrap_or(0).max(1);
+                    if let Some(returns) = trace.returns.get_mut(slot + held) {
                         *returns += 1;
                     }
                 }
@@ -47,6 +50,8 @@ impl Demand {
         Self { steps, pools: pools.collect() }
     }
 }
+
+const SLOT_MS: f64 = STEP_MS as f64 / SLOTS as f64;
 
 /// The moment at which a step begins.
 pub(super) fn seconds(step: usize) -> f64 {
@@ -71,12 +76,12 @@ mod tests {
         assert_ne!(demand, Demand::of(scenario, 2));
         for (trace, spec) in demand.pools.iter().zip(scenario.pools) {
             let (mut held, mut sum) = (0_i64, 0.0);
-            for step in 0..demand.steps {
-                held += i64::from(trace.gets[step]) - i64::from(trace.returns[step]);
+            for (gets, returns) in trace.gets.iter().zip(&trace.returns) {
+                held += i64::from(*gets) - i64::from(*returns);
                 assert!(held >= 0);
                 sum += held as f64;
             }
-            let mean = sum / demand.steps as f64;
+            let mean = sum / trace.gets.len() as f64;
             let expected = spec.in_flight.at(0.0);
             assert!((mean / expected - 1.0).abs() < 0.05, "{}: {mean} of {expected}", spec.name);
         }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - a scenario ([`Scenario`], [`SCENARIOS`]) is data: what demand, others, the limit, the readings and the controller do;
-//! - the plant is counts of objects in steps of 5 ms: pools with their capacity, cycles and grant, an allocator, the
+//! - the plant is counts of objects in slots of a millisecond: pools with their capacity, cycles and grant, an allocator, the
 //!   kernel's limit;
 //! - the optimum is an upper bound of what any policy can save in this plant;
 //! - [`simulate`] runs policies through scenarios, and [`Report`] shows the figures.

@@ -2,7 +2,7 @@
 //!
 //! **What is optimised.** At each moment someone decides what each pool keeps idle. Each get that finds an object saves
 //! what a reuse of that pool saves. Others, what is lent and what is idle may never be more than .95 of the limit
-//! together. The optimum is the most that can be saved after the warm-up.
+//! together, at the end of each step. The optimum is the most that can be saved after the warm-up.
 //!
 //! **How.** An object that is kept from a return until a later get is an interval: it costs its weight at the end of
 //! each step in between, and earns one reuse. Objects of a pool are alike, so it is enough to look at the intervals in
@@ -20,7 +20,7 @@
 //! a policy from it most.
 
 use super::cover::{Arc, Cover};
-use super::demand::{Demand, Trace, seconds};
+use super::demand::{Demand, SLOTS, Trace, seconds};
 use super::plant::{MARK_PERMILLE, warm_up_steps};
 use super::scenario::Scenario;
 use std::collections::BTreeMap;
@@ -28,7 +28,8 @@ use std::collections::BTreeMap;
 /// Steps of which the tightest counts.
 const BLOCK: usize = 50;
 
-/// An object that waits for its next get, from the end of a step until before another one; as many as alike.
+/// An object that waits for its next get, from the end of a step until before the end of another one; as many as
+/// alike. Both are one where it is got in the step in which it was returned: that takes no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Wait {
     from: usize,
@@ -46,17 +47,17 @@ pub(super) fn optimum_ns(scenario: &Scenario, demand: &Demand) -> f64 {
             i128::from(scenario.limit_bytes(s) * MARK_PERMILLE / 1000) - i128::from(scenario.others_bytes(s))
         })
         .collect();
-    bound_ns(&weights, &demand.pools, room, warm_up_steps(scenario), BLOCK)
+    bound_ns(&weights, &demand.pools, room, warm_up_steps(scenario), (SLOTS, BLOCK))
 }
 
 /// `weights`: of each pool, an object's bytes and what a reuse saves, ns. `room`: bytes for what is lent and idle, by
-/// step. Gets before `counts_from` save nothing.
+/// step. Gets before the step `counts_from` save nothing. A step has `slots`; of each `block` the tightest step counts.
 fn bound_ns(
     weights: &[(u64, f64)],
     traces: &[Trace],
     mut room: Vec<i128>,
     counts_from: usize,
-    block: usize,
+    (slots, block): (usize, usize),
 ) -> f64 {
     let mut waits = Vec::new();
     // What the room would have to be for all of them, minus what it is.
@@ -65,10 +66,13 @@ fn bound_ns(
         let weight = i128::from(weights[pool].0);
         let mut lent = 0_i128;
         for (step, room) in room.iter_mut().enumerate() {
-            lent += i128::from(trace.gets[step]) - i128::from(trace.returns[step]);
+            let during = step * slots..(step + 1) * slots;
+            let gets: u32 = trace.gets[during.clone()].iter().sum();
+            let returns: u32 = trace.returns[during].iter().sum();
+            lent += i128::from(gets) - i128::from(returns);
             *room -= lent * weight;
         }
-        for wait in waits_of(trace).into_iter().filter(|wait| wait.to >= counts_from) {
+        for wait in waits_of(trace, slots).into_iter().filter(|wait| wait.to >= counts_from) {
             change[wait.from] += i128::from(wait.objects) * weight;
             change[wait.to] -= i128::from(wait.objects) * weight;
             waits.push((pool, wait));
@@ -96,14 +100,14 @@ fn bound_ns(
 }
 
 /// The waits of a pool that keeps everything: each get takes what was returned last.
-fn waits_of(trace: &Trace) -> Vec<Wait> {
+fn waits_of(trace: &Trace, slots: usize) -> Vec<Wait> {
     let (mut stack, mut waits): (Vec<(usize, u64)>, _) = (Vec::new(), Vec::new());
-    for (step, (gets, returns)) in trace.gets.iter().zip(&trace.returns).enumerate() {
+    for (slot, (gets, returns)) in trace.gets.iter().zip(&trace.returns).enumerate() {
         let mut wanted = u64::from(*gets);
         while wanted > 0 {
             let Some((from, objects)) = stack.last_mut() else { break };
             let taken = wanted.min(*objects);
-            waits.push(Wait { from: *from, to: step, objects: taken });
+            waits.push(Wait { from: *from, to: slot / slots, objects: taken });
             *objects -= taken;
             wanted -= taken;
             if *objects == 0 {
@@ -111,7 +115,7 @@ fn waits_of(trace: &Trace) -> Vec<Wait> {
             }
         }
         if *returns > 0 {
-            stack.push((step, u64::from(*returns)));
+            stack.push((slot / slots, u64::from(*returns)));
         }
     }
     waits
@@ -164,7 +168,7 @@ mod tests {
                 lent += i128::from(trace.gets[step]) - i128::from(trace.returns[step]);
                 *room -= lent * i128::from(weights[pool].0);
             }
-            let waits = waits_of(trace);
+            let waits = waits_of(trace, 1);
             singles.extend(waits.iter().flat_map(|w| (0..w.objects).map(move |_| (pool, w.from, w.to))));
         }
         assert!(singles.len() <= 16, "too many to try");
@@ -192,7 +196,7 @@ mod tests {
         let (mut tried, mut exact) = (0, 0);
         while tried < 60 {
             let traces = [trace(&mut random, 14, 0.5), trace(&mut random, 14, 0.4)];
-            let singles: u64 = traces.iter().flat_map(waits_of).map(|w| w.objects).sum();
+            let singles: u64 = traces.iter().flat_map(|trace| waits_of(trace, 1)).map(|w| w.objects).sum();
             if !(3..=12).contains(&singles) {
                 continue;
             }
@@ -200,14 +204,16 @@ mod tests {
             let room: Vec<i128> = (0..14).map(|_| 10 * i128::from(random.up_to(5))).collect();
             let alike = [(10, 3.0), (10, 5.0)];
             let (bound, best) =
-                (bound_ns(&alike, &traces, room.clone(), 0, 1), best_by_trying(&alike, &traces, &room));
+                (bound_ns(&alike, &traces, room.clone(), 0, (1, 1)), best_by_trying(&alike, &traces, &room));
             assert!((bound - best).abs() < 1e-6, "{bound} and {best}");
             let unlike = [(10, 3.0), (17, 4.0)];
-            let (bound, best) =
-                (bound_ns(&unlike, &traces, room.clone(), 0, 1), best_by_trying(&unlike, &traces, &room));
+            let (bound, best) = (
+                bound_ns(&unlike, &traces, room.clone(), 0, (1, 1)),
+                best_by_trying(&unlike, &traces, &room),
+            );
             assert!(bound >= best - 1e-6, "{bound} below {best}");
             exact += u32::from(bound - best < 1e-6);
-            assert!(bound_ns(&unlike, &traces, room, 0, 4) >= bound - 1e-6, "fewer steps bound less");
+            assert!(bound_ns(&unlike, &traces, room, 0, (1, 4)) >= bound - 1e-6, "fewer steps bound less");
         }
         assert!(exact > 10, "cutting objects helps seldom: {exact}");
     }
@@ -215,7 +221,7 @@ mod tests {
     #[test]
     fn with_room_for_all_each_get_that_could_hit_does() {
         let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1] };
-        let of = |room| bound_ns(&[(10, 7.0)], std::slice::from_ref(&trace), vec![room; 4], 0, 1);
+        let of = |room| bound_ns(&[(10, 7.0)], std::slice::from_ref(&trace), vec![room; 4], 0, (1, 1));
         assert!((of(1000) - 14.0).abs() < 1e-9, "the first two must create, and the last but one");
         assert!((of(20) - 14.0).abs() < 1e-9);
         assert!((of(10) - 7.0).abs() < 1e-9, "one of them may wait for a step, and not for two");
@@ -225,7 +231,7 @@ mod tests {
     #[test]
     fn hits_before_the_warm_up_save_nothing() {
         let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1] };
-        let bound = bound_ns(&[(10, 7.0)], std::slice::from_ref(&trace), vec![1000; 4], 3, 1);
+        let bound = bound_ns(&[(10, 7.0)], std::slice::from_ref(&trace), vec![1000; 4], 3, (1, 1));
         assert!((bound - 7.0).abs() < 1e-9);
     }
 }

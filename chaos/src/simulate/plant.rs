@@ -1,4 +1,5 @@
-//! The plant: processes with pools under one limit, in steps of 5 ms.
+//! The plant: processes with pools under one limit. Gets and returns come by the millisecond; usage is looked at every
+//! 5 ms.
 //!
 //! ```text
 //! usage = others + Σ (idle + lent) · weight + what allocators hold          clean page cache gives way and is not in it
@@ -7,7 +8,7 @@
 //! A usage above what kills ends the run. Above .97 of the limit the kernel reclaims, and tasks wait for it.
 
 use super::allocator::Heap;
-use super::demand::{Demand, STEP_MS, ms, seconds};
+use super::demand::{Demand, SLOTS, STEP_MS, ms, seconds};
 use super::pool::Pool;
 use super::random::Random;
 use super::scenario::{LIMIT_BYTES, Scenario, share};
@@ -83,19 +84,21 @@ impl<'a> Plant<'a> {
         Self { scenario, demand, processes, step: 0, waited, ran_into_limit, saved_ns, is_killed: false }
     }
 
-    /// One step: gets, returns, the allocator's time, the limit.
+    /// One step: gets and returns slot by slot, the allocator's time, the limit.
     pub(super) fn step(&mut self) -> Level {
         let now_ms = ms(self.step);
         let counts = self.step >= warm_up_steps(self.scenario);
         let pools_each = self.scenario.pools.len();
         for (n, process) in self.processes.iter_mut().enumerate() {
             let traces = &self.demand.pools[n * pools_each..][..pools_each];
-            for (pool, trace) in traces.iter().enumerate() {
-                let saved_ns = process.get(pool, u64::from(trace.gets[self.step]), now_ms);
-                self.saved_ns += if counts { saved_ns } else { 0.0 };
-            }
-            for (pool, trace) in traces.iter().enumerate() {
-                process.put(pool, u64::from(trace.returns[self.step]), now_ms);
+            for slot in self.step * SLOTS..(self.step + 1) * SLOTS {
+                for (pool, trace) in traces.iter().enumerate().filter(|(_, trace)| trace.gets[slot] > 0) {
+                    let saved_ns = process.get(pool, u64::from(trace.gets[slot]), now_ms);
+                    self.saved_ns += if counts { saved_ns } else { 0.0 };
+                }
+                for (pool, trace) in traces.iter().enumerate().filter(|(_, trace)| trace.returns[slot] > 0) {
+                    process.put(pool, u64::from(trace.returns[slot]), now_ms);
+                }
             }
             process.heap.age(now_ms);
         }
