@@ -6,6 +6,9 @@
 //! `tests/litmus.rs` and the sanitizers see to those.
 
 mod closing;
+mod freeing;
+mod outside;
+mod table;
 
 use crate::managed::{Job, Managed};
 use crate::{Capacity, Change, Keep, Pool, Recycle, Retention};
@@ -357,35 +360,6 @@ fn loom_nothing_is_used_after_the_slot_was_left() {
         drop(pool);
         user.join().unwrap();
         crate::close::sweep_unfinished();
-    });
-}
-
-#[test]
-fn loom_a_table_grows_under_a_reader() {
-    // A first array of two entries: id 2 makes it grow while id 1 reads its own.
-    fn fixed() -> crate::slot::Slot {
-        crate::slot::Slot::new(0, 0, 1)
-    }
-    model(|| {
-        let table = Arc::new(crate::table::Table::new());
-        let (one, two) = (Arc::clone(&table), Arc::clone(&table));
-        let reader = thread::spawn(move || {
-            let mine = one.get_or_insert(1, fixed).map(std::ptr::from_ref);
-            let found = one.get(1);
-            assert!(mine.is_none() || found.is_null() || mine == Some(found));
-            // Somebody else's: what is found is whole.
-            if let Some(slot) = one.find(2) {
-                assert_eq!(slot.len(), 0);
-            }
-        });
-        let grower = thread::spawn(move || {
-            two.get_or_insert(2, fixed);
-            assert!(two.find(0).is_none());
-        });
-        let zero = table.get(0);
-        assert!(zero.is_null());
-        reader.join().unwrap();
-        grower.join().unwrap();
     });
 }
 

@@ -210,6 +210,28 @@ fn an_owner_on_its_fast_path_alone_sees_what_visitors_did() {
     assert_eq!((stats.consistent, stats.imbalance, stats.lent_objects), (true, 0, 0));
 }
 
+/// What a handle was used for is over when the last one frees the pool. The flag orders nothing, nor does anything else
+/// that the two threads share but the handles' count.
+#[test]
+fn the_last_handle_goes_after_what_the_others_read() {
+    for _ in 0..100 {
+        let pool = Pool::new("read", Vec::<u8>::new);
+        let other = pool.clone();
+        let gone = Arc::new(AtomicBool::new(false));
+        let other_gone = Arc::clone(&gone);
+        let reader = thread::spawn(move || {
+            assert_eq!(other.name(), "read");
+            drop(other);
+            other_gone.store(true, Relaxed);
+        });
+        while !gone.load(Relaxed) {
+            thread::yield_now();
+        }
+        drop(pool);
+        reader.join().unwrap();
+    }
+}
+
 #[test]
 fn objects_that_travel_between_threads_come_home() {
     let alive = Arc::new(AtomicU64::new(0));

@@ -2,7 +2,7 @@
 
 use super::{NODE, PATIENCE, balanced, buffers, drain, take_an_id};
 use crate::sync::test_hook;
-use crate::{Capacity, Change, DropReason, Job, LeaseLevel, Pool, Registry};
+use crate::{Capacity, Change, DropReason, Job, LeaseLevel, Managed, Pool, Registry, Taken};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -185,6 +185,18 @@ fn two_trims_at_a_time_count_each_object_once() {
         assert_eq!((taken, balanced(&registry).idle_objects), (idle, 0));
         registry.drop_condemned(Duration::MAX, || false);
     }
+}
+
+#[test]
+fn a_trim_beside_another_drainer_takes_nothing() {
+    let registry = Registry::new();
+    let pool = buffers(&registry);
+    drop((0..100).map(|_| pool.get()).collect::<Vec<_>>());
+    let keeper = pool.keeper();
+    let drainer = keeper.shared().table.drainer();
+    assert_eq!(keeper.trim_depot(u64::MAX, DropReason::Pressure), Taken::default());
+    drop(drainer);
+    assert!(keeper.trim_depot(u64::MAX, DropReason::Pressure).objects > 0);
 }
 
 #[test]
