@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  main ──► test ──► suites ──► run      a suite's commands, their output and counts
-//!             │         └─────► tidy, failpoints, sanitize, bench
+//!             │         └─────► tidy, failpoints, sanitize, mutants, bench
 //!             └────► machine             what a suite needs of the machine, and how to install it
 //!  workspace (cargo metadata) and source (a scanner for .rs files) serve all of them
 //! ```
@@ -15,6 +15,7 @@ mod bench;
 mod counts;
 mod failpoints;
 mod machine;
+mod mutants;
 mod run;
 mod sanitize;
 mod source;
@@ -65,6 +66,10 @@ enum Command {
     /// Measure pool-core: beside its peers, in instructions, and write docs/performance.md
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Break pool-core on purpose, one line at a time, and name the test that notices
+    ///
+    /// Minutes for all of them; every test that is to notice must pass unbroken first.
+    Mutants(mutants::Options),
     /// Check the rules that the compiler does not
     Tidy,
 }
@@ -90,6 +95,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Loom { quick } => test::run_one(&workspace, Suite::Loom, *quick),
         Command::Sanitize => test::run_one(&workspace, Suite::Sanitize, false),
         Command::Bench(command) => bench::run(&workspace, command),
+        Command::Mutants(options) => mutants::run(&workspace, options),
         Command::Tidy => test::run_one(&workspace, Suite::Tidy, false),
     }
 }

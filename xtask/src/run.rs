@@ -18,12 +18,22 @@ const LIMIT: Duration = Duration::from_secs(60 * 60);
 const LINGER: Duration = Duration::from_secs(30);
 
 /// A command line, shown before it runs so that it can be repeated by hand.
+#[derive(Clone)]
 pub(crate) struct Job {
     program: OsString,
     name: String,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     limit: Duration,
+    is_quiet: bool,
+}
+
+/// How a command that ran without a word ended.
+pub(crate) struct Quiet {
+    /// `None`: it was ended.
+    pub(crate) succeeded: Option<bool>,
+    /// What it wrote to stdout.
+    pub(crate) output: String,
 }
 
 /// How a command ended.
@@ -48,6 +58,7 @@ pub(crate) fn plain(program: &str) -> Job {
         arguments: Vec::new(),
         variables: Vec::new(),
         limit: LIMIT,
+        is_quiet: false,
     }
 }
 
@@ -97,6 +108,19 @@ impl Job {
         self.each_line(workspace, |_| ())
     }
 
+    /// Runs it without a word, and returns what it said.
+    pub(crate) fn quietly(&self, workspace: &Workspace) -> Result<Quiet> {
+        let mut output = String::new();
+        let mut job = self.clone();
+        job.is_quiet = true;
+        let end = job.run_in(&workspace.root, |line| output.push_str(line));
+        let succeeded = match end.with_context(|| format!("`{self}` cannot be run"))? {
+            End::Exited(status) => Some(status.success()),
+            End::TimedOut | End::LeftBehind => None,
+        };
+        Ok(Quiet { succeeded, output })
+    }
+
     /// Runs it in the workspace's root, passes on its output and shows each line of stdout to `seen`.
     pub(crate) fn each_line(&self, workspace: &Workspace, seen: impl FnMut(&str)) -> Result<bool> {
         println!("   $ {self}");
@@ -121,7 +145,11 @@ impl Job {
             }
         }
         command.args(&self.arguments).envs(self.variables.iter().map(|(k, v)| (k, v)));
-        let mut child = command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+        if self.is_quiet {
+            command.stderr(Stdio::null());
+        }
+        let mut child = command.spawn()?;
         let lines = child.stdout.take().map(lines_of).context("no pipe")?;
         self.watch(&mut child, &lines, seen)
     }
@@ -132,7 +160,7 @@ impl Job {
         loop {
             match lines.recv_timeout(Duration::from_millis(100)) {
                 Ok(line) => {
-                    print!("{line}");
+                    self.pass_on(&line);
                     seen(&line);
                 }
                 Err(RecvTimeoutError::Disconnected) if exited.is_none() => {
@@ -145,7 +173,7 @@ impl Job {
             }
             match exited {
                 Some((status, at)) => {
-                    let open = drain(lines, &mut seen);
+                    let open = self.drain(lines, &mut seen);
                     if !open {
                         return Ok(End::Exited(status));
                     } else if at.elapsed() > LINGER {
@@ -157,6 +185,25 @@ impl Job {
                     return Ok(End::TimedOut);
                 }
                 None => {}
+            }
+        }
+    }
+
+    fn pass_on(&self, line: &str) {
+        if !self.is_quiet {
+            print!("{line}");
+        }
+    }
+
+    /// Passes on what is there already; whether more may come.
+    fn drain(&self, lines: &Receiver<String>, seen: &mut impl FnMut(&str)) -> bool {
+        loop {
+            match lines.try_recv() {
+                Ok(line) => {
+                    self.pass_on(&line);
+                    seen(&line);
+                }
+                Err(ended) => return ended == TryRecvError::Empty,
             }
         }
     }
@@ -176,19 +223,6 @@ impl fmt::Display for Job {
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:+@".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{word}'") }
-}
-
-/// Passes on what is there already; whether more may come.
-fn drain(lines: &Receiver<String>, seen: &mut impl FnMut(&str)) -> bool {
-    loop {
-        match lines.try_recv() {
-            Ok(line) => {
-                print!("{line}");
-                seen(&line);
-            }
-            Err(ended) => return ended == TryRecvError::Empty,
-        }
-    }
 }
 
 /// Lines with their line ends, read by a thread of its own.

@@ -48,11 +48,19 @@ pub(crate) fn run(run: &Run<'_>) -> Result<Counts> {
         }
         counts += Counts::PASS;
         let folder = run.workspace.target.join(sanitizer.name);
-        let job = cargo("test -p pool-core --release --test stress --no-fail-fast --target").arg(&host);
+        let job =
+            cargo("test -p pool-core --release --test stress --test exactly_once --no-fail-fast --target")
+                .arg(&host);
         let job = job.arg("--target-dir").arg(folder.to_string_lossy()).rustflags(sanitizer.rustflags);
         counts += run.tests(sanitizer.settings(job, run.workspace))?;
     }
     Ok(counts)
+}
+
+/// A test run under ThreadSanitizer.
+pub(crate) fn under_tsan(job: Job, workspace: &Workspace) -> Job {
+    let [tsan, _] = &SANITIZERS;
+    tsan.settings(job.rustflags(tsan.rustflags), workspace)
 }
 
 impl Sanitizer {
@@ -98,7 +106,7 @@ impl Sanitizer {
 }
 
 /// The target that this compiler runs on. Given by name, RUSTFLAGS do not reach build scripts.
-fn host() -> Result<String> {
+pub(crate) fn host() -> Result<String> {
     let output = Command::new("rustc").arg("-vV").output().context("rustc cannot be started")?;
     let text = String::from_utf8_lossy(&output.stdout);
     match text.lines().find_map(|line| line.strip_prefix("host: ")) {

@@ -4,7 +4,7 @@ use crate::counts::Counts;
 use crate::machine::Tool;
 use crate::run::{Job, cargo};
 use crate::workspace::Workspace;
-use crate::{bench, failpoints, sanitize, tidy};
+use crate::{bench, failpoints, mutants, sanitize, tidy};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
@@ -29,6 +29,7 @@ pub(crate) enum Suite {
     BenchSmoke,
     Cost,
     Sanitize,
+    Mutants,
     Deny,
     Package,
 }
@@ -44,7 +45,7 @@ pub(crate) struct Run<'a> {
 
 impl Suite {
     /// In the order in which they run: what fails fast first.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Tidy,
         Self::Unit,
         Self::Features,
@@ -55,6 +56,7 @@ impl Suite {
         Self::BenchSmoke,
         Self::Cost,
         Self::Sanitize,
+        Self::Mutants,
         Self::Deny,
         Self::Package,
     ];
@@ -71,6 +73,7 @@ impl Suite {
             Self::BenchSmoke => "bench-smoke",
             Self::Cost => "cost",
             Self::Sanitize => "sanitize",
+            Self::Mutants => "mutants",
             Self::Deny => "deny",
             Self::Package => "package",
         }
@@ -90,6 +93,9 @@ impl Suite {
             Self::BenchSmoke => "every benchmark builds, runs briefly and reports what it should",
             Self::Cost => "instructions per pair within a tenth of what is recorded",
             Self::Sanitize => "pool-core's stress tests under ThreadSanitizer and AddressSanitizer",
+            Self::Mutants => {
+                "pool-core broken on purpose: none of the list is stale, a few of it are noticed"
+            }
             Self::Deny => "licenses, bans and sources of all dependencies",
             Self::Package => "the libraries as they would be published",
         }
@@ -101,7 +107,7 @@ impl Suite {
             Self::Cost => &[Tool::Make, Tool::Valgrind],
             Self::Browser => &[Tool::Chromium, Tool::ChromeDriver],
             Self::Deny => &[Tool::CargoDeny],
-            Self::Tidy | Self::Loom | Self::Limit | Self::Sanitize | Self::Package => &[],
+            Self::Tidy | Self::Loom | Self::Limit | Self::Sanitize | Self::Mutants | Self::Package => &[],
         }
     }
 
@@ -131,6 +137,7 @@ impl Suite {
             Self::BenchSmoke => bench::smoke(run.workspace),
             Self::Cost => bench::cost(run.workspace),
             Self::Sanitize => sanitize::run(run),
+            Self::Mutants => mutants::sample(run.workspace),
             Self::Deny => deny(run),
             Self::Package => package(run),
         }
