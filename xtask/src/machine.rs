@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 /// The cargo-deny that CI uses; another version that is there already will do.
 const CARGO_DENY: &str = "0.20.2";
+/// The same for cargo-fuzz.
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// A program that a suite cannot run without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,9 @@ pub(crate) enum Tool {
     Chromium,
     ChromeDriver,
     CargoDeny,
+    CargoFuzz,
+    /// libFuzzer is built with it.
+    Gxx,
     /// Counts instructions.
     Valgrind,
 }
@@ -43,6 +48,8 @@ impl Tool {
             Self::Chromium => "chromium",
             Self::ChromeDriver => "chromedriver",
             Self::CargoDeny => "cargo-deny",
+            Self::CargoFuzz => "cargo-fuzz",
+            Self::Gxx => "g++",
             Self::Valgrind => "valgrind",
         }
     }
@@ -54,6 +61,8 @@ impl Tool {
             Self::ChromeDriver => Origin::Debian("chromium-driver"),
             Self::Valgrind => Origin::Debian("valgrind"),
             Self::CargoDeny => Origin::Crate("cargo-deny", CARGO_DENY),
+            Self::CargoFuzz => Origin::Crate("cargo-fuzz", CARGO_FUZZ),
+            Self::Gxx => Origin::Debian("g++"),
         }
     }
 
@@ -87,7 +96,15 @@ pub(crate) fn missing(suites: &[Suite]) -> Vec<Missing> {
 }
 
 fn missing_by(suites: &[Suite], is_here: impl Fn(Tool) -> bool) -> Vec<Missing> {
-    let tools = [Tool::Make, Tool::Valgrind, Tool::Chromium, Tool::ChromeDriver, Tool::CargoDeny];
+    let tools = [
+        Tool::Make,
+        Tool::Gxx,
+        Tool::Valgrind,
+        Tool::Chromium,
+        Tool::ChromeDriver,
+        Tool::CargoDeny,
+        Tool::CargoFuzz,
+    ];
     let absent = tools.into_iter().filter(|tool| !is_here(*tool)).map(|tool| Missing {
         tool,
         suites: suites.iter().copied().filter(|suite| suite.needs().contains(&tool)).collect(),
@@ -193,6 +210,15 @@ mod tests {
         for part in ["suite cost needs valgrind (Debian package valgrind)", "--install", "--without cost"] {
             assert!(one.advice().contains(part), "{part} is not in: {}", one.advice());
         }
+    }
+
+    #[test]
+    fn nothing_is_fuzzed_without_cargo_fuzz_and_a_compiler_for_libfuzzer() {
+        let missing = missing_by(&[Suite::Fuzz, Suite::Unit], |tool| tool == Tool::Make);
+        let advice: Vec<_> = missing.iter().map(Missing::advice).collect();
+        assert!(advice[0].contains("suite fuzz needs g++ (Debian package g++)"), "{advice:?}");
+        let said = format!("suite fuzz needs cargo-fuzz (crate cargo-fuzz {CARGO_FUZZ})");
+        assert!(advice[1].contains(&said) && advice[1].contains("--without fuzz"), "{advice:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  main ──► test ──► suites ──► run      a suite's commands, their output and counts
-//!             │         └─────► tidy, failpoints, sanitize, mutants, bench
+//!             │         └─────► tidy, failpoints, sanitize, mutants, fuzz, bench
 //!             └────► machine             what a suite needs of the machine, and how to install it
 //!  workspace (cargo metadata) and source (a scanner for .rs files) serve all of them
 //! ```
@@ -14,6 +14,7 @@
 mod bench;
 mod counts;
 mod failpoints;
+mod fuzz;
 mod machine;
 mod mutants;
 mod run;
@@ -63,6 +64,8 @@ enum Command {
     },
     /// Run pool-core's stress tests under ThreadSanitizer and AddressSanitizer
     Sanitize,
+    /// Fuzz pool-core's state machine with libFuzzer
+    Fuzz(fuzz::Options),
     /// Measure pool-core: beside its peers, in instructions, and write docs/performance.md
     #[command(subcommand)]
     Bench(bench::Command),
@@ -94,6 +97,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Ci => run::plain("bash").arg(".ci/run").limit(CI_LIMIT).passes(&workspace),
         Command::Loom { quick } => test::run_one(&workspace, Suite::Loom, *quick),
         Command::Sanitize => test::run_one(&workspace, Suite::Sanitize, false),
+        Command::Fuzz(options) => test::ready(Suite::Fuzz).and_then(|()| fuzz::run(&workspace, options)),
         Command::Bench(command) => bench::run(&workspace, command),
         Command::Mutants(options) => mutants::run(&workspace, options),
         Command::Tidy => test::run_one(&workspace, Suite::Tidy, false),

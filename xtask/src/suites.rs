@@ -4,7 +4,7 @@ use crate::counts::Counts;
 use crate::machine::Tool;
 use crate::run::{Job, cargo};
 use crate::workspace::Workspace;
-use crate::{bench, failpoints, mutants, sanitize, tidy};
+use crate::{bench, failpoints, fuzz, mutants, sanitize, tidy};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
@@ -30,6 +30,7 @@ pub(crate) enum Suite {
     Cost,
     Sanitize,
     Mutants,
+    Fuzz,
     Deny,
     Package,
 }
@@ -45,7 +46,7 @@ pub(crate) struct Run<'a> {
 
 impl Suite {
     /// In the order in which they run: what fails fast first.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Tidy,
         Self::Unit,
         Self::Features,
@@ -57,6 +58,7 @@ impl Suite {
         Self::Cost,
         Self::Sanitize,
         Self::Mutants,
+        Self::Fuzz,
         Self::Deny,
         Self::Package,
     ];
@@ -74,6 +76,7 @@ impl Suite {
             Self::Cost => "cost",
             Self::Sanitize => "sanitize",
             Self::Mutants => "mutants",
+            Self::Fuzz => "fuzz",
             Self::Deny => "deny",
             Self::Package => "package",
         }
@@ -96,6 +99,7 @@ impl Suite {
             Self::Mutants => {
                 "pool-core broken on purpose: none of the list is stale, a few of it are noticed"
             }
+            Self::Fuzz => "pool-core's state machine fed by libFuzzer, briefly",
             Self::Deny => "licenses, bans and sources of all dependencies",
             Self::Package => "the libraries as they would be published",
         }
@@ -106,6 +110,7 @@ impl Suite {
             Self::Unit | Self::Features | Self::Stress | Self::BenchSmoke => &[Tool::Make],
             Self::Cost => &[Tool::Make, Tool::Valgrind],
             Self::Browser => &[Tool::Chromium, Tool::ChromeDriver],
+            Self::Fuzz => &[Tool::CargoFuzz, Tool::Gxx],
             Self::Deny => &[Tool::CargoDeny],
             Self::Tidy | Self::Loom | Self::Limit | Self::Sanitize | Self::Mutants | Self::Package => &[],
         }
@@ -138,6 +143,7 @@ impl Suite {
             Self::Cost => bench::cost(run.workspace),
             Self::Sanitize => sanitize::run(run),
             Self::Mutants => mutants::sample(run.workspace),
+            Self::Fuzz => Ok(if fuzz::briefly(run.workspace)? { Counts::PASS } else { Counts::FAIL }),
             Self::Deny => deny(run),
             Self::Package => package(run),
         }

@@ -51,11 +51,17 @@ fn advice(missing: &[Missing]) -> String {
 
 /// Runs one suite by itself; whether it passed.
 pub(crate) fn run_one(workspace: &Workspace, suite: Suite, quick: bool) -> Result<bool> {
+    ready(suite)?;
+    Ok(run_all(workspace, &[suite], quick))
+}
+
+/// Fails if this machine lacks what the suite needs.
+pub(crate) fn ready(suite: Suite) -> Result<()> {
     let missing = machine::missing(&[suite]);
     if !missing.is_empty() {
         bail!(advice(&missing));
     }
-    Ok(run_all(workspace, &[suite], quick))
+    Ok(())
 }
 
 fn choose(quick: bool, without: &[Suite]) -> Result<Vec<Suite>> {
