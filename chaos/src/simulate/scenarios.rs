@@ -98,9 +98,9 @@ const fn late(delay_ms: u64) -> Scenario {
     reading(Readings { delay_ms, ..USUAL.readings })
 }
 
-/// The signal lies from 5 s before the step until 15 s after it began.
+/// The signal lies from 10 s before the step until 15 s after it began.
 const fn lying(name: &'static str, about: &'static str, signal: Signal, lie: Lie) -> Scenario {
-    let fault = Some(SignalFault { signal, lie, from_s: 55.0, to_s: 75.0 });
+    let fault = Some(SignalFault { signal, lie, from_s: 50.0, to_s: 75.0 });
     named(name, about, reading(Readings { fault, ..USUAL.readings }))
 }
 
@@ -194,52 +194,52 @@ pub static SCENARIOS: [Scenario; 53] = [
     named("delay-500ms", "step, read 500 ms late", late(500)),
     named("delay-1s", "step, read 1 s late", late(1000)),
     named("delay-2s", "step, read 2 s late", late(2000)),
-    lying("limit-zero", "step, and the limit reads 0 for 20 s", Signal::Limit, Lie::Zero),
-    lying("limit-stuck", "step, and the limit is stuck for 20 s", Signal::Limit, Lie::Stuck),
-    lying("limit-missing", "step, and the limit is missing for 20 s", Signal::Limit, Lie::Missing),
+    lying("limit-zero", "step, and the limit reads 0 for 25 s", Signal::Limit, Lie::Zero),
+    lying("limit-stuck", "step, and the limit is stuck for 25 s", Signal::Limit, Lie::Stuck),
+    lying("limit-missing", "step, and the limit is missing for 25 s", Signal::Limit, Lie::Missing),
     lying(
         "limit-spiking",
-        "step, and each eighth limit is 1.5 times as high for 20 s",
+        "step, and each eighth limit is 1.5 times as high for 25 s",
         Signal::Limit,
         Lie::Spiking,
     ),
-    lying("usage-zero", "step, and usage reads 0 for 20 s", Signal::Usage, Lie::Zero),
-    lying("usage-stuck", "step, and usage is stuck for 20 s", Signal::Usage, Lie::Stuck),
-    lying("usage-missing", "step, and usage is missing for 20 s", Signal::Usage, Lie::Missing),
+    lying("usage-zero", "step, and usage reads 0 for 25 s", Signal::Usage, Lie::Zero),
+    lying("usage-stuck", "step, and usage is stuck for 25 s", Signal::Usage, Lie::Stuck),
+    lying("usage-missing", "step, and usage is missing for 25 s", Signal::Usage, Lie::Missing),
     lying(
         "usage-spiking",
-        "step, and each eighth usage is twice as high for 20 s",
+        "step, and each eighth usage is twice as high for 25 s",
         Signal::Usage,
         Lie::Spiking,
     ),
-    lying("rss-zero", "step, and resident memory reads 0 for 20 s", Signal::Rss, Lie::Zero),
-    lying("rss-stuck", "step, and resident memory is stuck for 20 s", Signal::Rss, Lie::Stuck),
-    lying("rss-missing", "step, and resident memory is missing for 20 s", Signal::Rss, Lie::Missing),
+    lying("rss-zero", "step, and resident memory reads 0 for 25 s", Signal::Rss, Lie::Zero),
+    lying("rss-stuck", "step, and resident memory is stuck for 25 s", Signal::Rss, Lie::Stuck),
+    lying("rss-missing", "step, and resident memory is missing for 25 s", Signal::Rss, Lie::Missing),
     lying(
         "rss-spiking",
-        "step, and each eighth resident memory is twice as high for 20 s",
+        "step, and each eighth resident memory is twice as high for 25 s",
         Signal::Rss,
         Lie::Spiking,
     ),
-    lying("heap-zero", "step, and the allocator reads 0 for 20 s", Signal::Heap, Lie::Zero),
-    lying("heap-stuck", "step, and the allocator is stuck for 20 s", Signal::Heap, Lie::Stuck),
-    lying("heap-missing", "step, and the allocator is missing for 20 s", Signal::Heap, Lie::Missing),
+    lying("heap-zero", "step, and the allocator reads 0 for 25 s", Signal::Heap, Lie::Zero),
+    lying("heap-stuck", "step, and the allocator is stuck for 25 s", Signal::Heap, Lie::Stuck),
+    lying("heap-missing", "step, and the allocator is missing for 25 s", Signal::Heap, Lie::Missing),
     lying(
         "heap-spiking",
-        "step, and each eighth reading of the allocator is four times as high for 20 s",
+        "step, and each eighth reading of the allocator is four times as high for 25 s",
         Signal::Heap,
         Lie::Spiking,
     ),
-    lying("psi-zero", "step, and waiting reads 0 for 20 s", Signal::Psi, Lie::Zero),
-    lying("psi-stuck", "step, and waiting is stuck for 20 s", Signal::Psi, Lie::Stuck),
-    lying("psi-missing", "step, and waiting is missing for 20 s", Signal::Psi, Lie::Missing),
-    lying("psi-spiking", "step, and each eighth reading of waiting is 1 for 20 s", Signal::Psi, Lie::Spiking),
-    lying("pause-zero", "step, and lateness reads 0 for 20 s", Signal::Pause, Lie::Zero),
-    lying("pause-stuck", "step, and lateness is stuck for 20 s", Signal::Pause, Lie::Stuck),
-    lying("pause-missing", "step, and lateness is missing for 20 s", Signal::Pause, Lie::Missing),
+    lying("psi-zero", "step, and waiting reads 0 for 25 s", Signal::Psi, Lie::Zero),
+    lying("psi-stuck", "step, and waiting is stuck for 25 s", Signal::Psi, Lie::Stuck),
+    lying("psi-missing", "step, and waiting is missing for 25 s", Signal::Psi, Lie::Missing),
+    lying("psi-spiking", "step, and each eighth reading of waiting is 1 for 25 s", Signal::Psi, Lie::Spiking),
+    lying("pause-zero", "step, and lateness reads 0 for 25 s", Signal::Pause, Lie::Zero),
+    lying("pause-stuck", "step, and lateness is stuck for 25 s", Signal::Pause, Lie::Stuck),
+    lying("pause-missing", "step, and lateness is missing for 25 s", Signal::Pause, Lie::Missing),
     lying(
         "pause-spiking",
-        "step, and each eighth lateness is a hundred times as high for 20 s",
+        "step, and each eighth lateness is a hundred times as high for 25 s",
         Signal::Pause,
         Lie::Spiking,
     ),

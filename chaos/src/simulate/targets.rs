@@ -1,6 +1,9 @@
 //! The targets of the default policy, and whether a report meets them. A missed one is shown as plainly as a met one.
 
-use super::compare::{FIXED_BEST, Report, Row};
+use super::compare::{FIXED_BEST, Plot, Report, Row};
+use super::scenario::{LIMIT_BYTES, Lie, Signal, SignalFault};
+use super::scenarios::scenario_by_name;
+use pool_controller::decide::safe_bytes;
 
 /// Whose targets they are.
 const POLICY: &str = "tide";
@@ -79,6 +82,7 @@ impl Report {
                 &turns,
             ),
             tide("every scenario: kills", "none", &any, &|r| r.oom == 0, &peak),
+            self.safe_without_signal(),
             tide(
                 "recovery of nine tenths of the capacity",
                 "≤ 60 s",
@@ -123,6 +127,37 @@ impl Report {
             _ => format!("{held} of {}: {}", rows.len(), of_each.join(", ")),
         };
         Some(Target { property, target, found, is_met: missed.is_empty() })
+    }
+
+    /// How long it takes from the loss of limit or usage until the pools may hold no more than what is safe.
+    fn safe_without_signal(&self) -> Option<Target> {
+        let lost = |plot: &Plot| match scenario_by_name(plot.scenario)?.readings.fault? {
+            SignalFault {
+                signal: Signal::Limit | Signal::Usage,
+                lie: Lie::Zero | Lie::Missing,
+                from_s,
+                ..
+            } => Some(from_s),
+            _ => None,
+        };
+        let safe = safe_bytes(Some(LIMIT_BYTES));
+        let after = |plot: &Plot, from_s: f64| {
+            let mut looks = plot.outcome.looks.iter().filter(|look| look.ms as f64 >= from_s * 1000.0);
+            looks.find(|look| look.capacity <= safe).map(|look| look.ms as f64 / 1000.0 - from_s)
+        };
+        let of_tide = self.plots.iter().filter(|plot| plot.policy == POLICY);
+        let seconds: Vec<_> =
+            of_tide.filter_map(|plot| Some((plot.scenario, after(plot, lost(plot)?)))).collect();
+        let text = |(scenario, s): &(&str, Option<f64>)| match s {
+            Some(s) => format!("{scenario} {s:.2} s"),
+            None => format!("{scenario} never"),
+        };
+        (!seconds.is_empty()).then(|| Target {
+            property: "limit or usage lost: pools at their safe capacity",
+            target: "≤ 5 s",
+            found: seconds.iter().map(text).collect::<Vec<_>>().join(", "),
+            is_met: seconds.iter().all(|(_, s)| s.is_some_and(|s| s <= 5.0)),
+        })
     }
 
     fn mean(&self) -> Option<Target> {
@@ -201,6 +236,21 @@ mod tests {
         let swap = |peak, oom| vec![Row { peak, oom, ..row("swap", "tide", 1.0) }];
         assert!(found(swap(0.96, 0), "swap").is_met);
         assert!(!found(swap(0.961, 0), "swap").is_met && !found(swap(0.5, 1), "swap").is_met);
+    }
+
+    #[test]
+    fn the_time_to_the_safe_capacity_is_taken_from_the_loss_on() {
+        let lost = scenario_by_name("usage-missing").unwrap();
+        let of = |policy: &str| {
+            super::super::compare::simulate(&[lost], &[policy.to_owned()], 1).unwrap().targets()
+        };
+        let target = of(POLICY).into_iter().find(|target| target.property.starts_with("limit or usage lost"));
+        let found = target.unwrap().found;
+        let seconds: f64 =
+            found.strip_prefix("usage-missing ").unwrap().strip_suffix(" s").unwrap().parse().unwrap();
+        // It holds still for 3 s, and then halves its budget each second.
+        assert!((3.0..=7.0).contains(&seconds), "{found}");
+        assert!(of("fixed").is_empty(), "only the default policy has targets");
     }
 
     #[test]
