@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use clap::Args;
 use pool_chaos::simulate::{Report, SCENARIOS, Scenario, policy_names, scenario_by_name, simulate};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -91,11 +92,9 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), Failure> {
     if let Some(folder) = &args.plots {
         write_plots(&report, folder).map_err(Failure::Run)?;
     }
-    if args.json {
-        println!("{}", report.json());
-    } else {
-        print!("{}", report.table());
-    }
+    let text = if args.json { report.json() + "\n" } else { report.table() };
+    // Who reads no further has seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }
 
