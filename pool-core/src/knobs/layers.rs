@@ -154,6 +154,8 @@ pub struct Applied {
 pub struct Knob<T> {
     /// The value in force.
     pub value: T,
+    /// The value that the pool was built with.
+    pub built: T,
     /// The generation of the change that set it; 0 is the value that the pool was built with.
     pub generation: u64,
     /// Who set it.
@@ -369,6 +371,7 @@ impl<T: Copy> Layers<T> {
         match self.top(floor, now) {
             Some(layer) => Knob {
                 value: layer.value,
+                built: self.built,
                 generation: layer.generation,
                 author: layer.change.author,
                 reason: layer.change.reason.clone(),
@@ -376,6 +379,7 @@ impl<T: Copy> Layers<T> {
             },
             None => Knob {
                 value: self.built,
+                built: self.built,
                 generation: 0,
                 author: Author::Operator,
                 reason: "as built".into(),
@@ -419,6 +423,7 @@ mod tests {
         assert!(!knobs.withdraw(KnobKind::Capacity, Author::Operator));
         let read = knobs.read(now + minute).capacity;
         assert_eq!((read.value.objects_max(), read.reason.as_str()), (4, "p again"));
+        assert_eq!(read.built, Capacity::UNBOUNDED);
     }
 
     #[test]
