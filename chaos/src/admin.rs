@@ -35,7 +35,7 @@ async fn arm(
     State(faults): State<FaultBox>,
     Path(name): Path<String>,
     body: Bytes,
-) -> Result<Json<FaultsStatus>, Refused> {
+) -> Result<Json<FaultsStatus>, Answer> {
     let name = FaultName::parse("fault", &name)?;
     let body = serde_json::from_slice(&body).map_err(|e| {
         Refused::invalid("body", String::from_utf8_lossy(&body), format!("not JSON: {e}"), "a JSON object")
@@ -49,13 +49,13 @@ async fn arm(
 async fn disarm(
     State(faults): State<FaultBox>,
     Path(name): Path<String>,
-) -> Result<Json<serde_json::Value>, Refused> {
+) -> Result<Json<serde_json::Value>, Answer> {
     let name = FaultName::parse("fault", &name)?;
     let was_armed = off_the_executor(faults, move |faults| faults.disarm(name)).await?;
     Ok(Json(json!({"disarmed": if was_armed { vec![name] } else { Vec::new() }})))
 }
 
-async fn disarm_all(State(faults): State<FaultBox>) -> Result<Json<serde_json::Value>, Refused> {
+async fn disarm_all(State(faults): State<FaultBox>) -> Result<Json<serde_json::Value>, Answer> {
     let disarmed = off_the_executor(faults, FaultBox::disarm_all).await?;
     Ok(Json(json!({"disarmed": disarmed})))
 }
@@ -77,14 +77,22 @@ async fn off_the_executor<T: Send + 'static>(
 }
 
 /// The error as JSON: `{"error": {"kind", "path", "value", "problem", "allowed"}}`.
-impl IntoResponse for Refused {
+struct Answer(Refused);
+
+impl From<Refused> for Answer {
+    fn from(refused: Refused) -> Self {
+        Self(refused)
+    }
+}
+
+impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let status = match self.kind {
+        let status = match self.0.kind {
             RefusedKind::Unknown => StatusCode::NOT_FOUND,
             RefusedKind::Invalid => StatusCode::BAD_REQUEST,
             RefusedKind::Unable => StatusCode::CONFLICT,
         };
-        (status, Json(json!({"error": self}))).into_response()
+        (status, Json(json!({"error": self.0}))).into_response()
     }
 }
 

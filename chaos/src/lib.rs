@@ -24,11 +24,10 @@ pub mod admin;
 pub mod broken;
 pub mod expr;
 pub mod faults;
-mod refused;
 pub mod runner;
 pub mod scenario;
 pub mod simulate;
-mod suggest;
-pub mod units;
 
-pub use refused::{Refused, RefusedKind};
+pub use pool_controller::config::{Refused, RefusedKind, units};
+
+pub(crate) use pool_controller::config::suggest;

@@ -1,6 +1,8 @@
 //! Builds a controller: settings that stay for its life.
 
 use crate::act::watchdog::LEASE;
+use crate::config::live::{Defaults, Live};
+use crate::config::{Config, ConfigError, Watched};
 use crate::control_loop::{Controller, Notes};
 use crate::decide::{Decider, Policy, Tide};
 use crate::mode::{Mode, UnknownMode};
@@ -12,7 +14,7 @@ use crate::steering::Steering;
 use pool_core::Registry;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Builds a [`Controller`].
@@ -22,6 +24,8 @@ pub struct Builder {
     policy: Box<dyn Policy>,
     limit: LimitSource,
     lease_suspect_after: Duration,
+    config: Option<Result<Config, ConfigError>>,
+    watched: Option<Watched>,
     environment: Option<OsString>,
     lease: Duration,
     runtime: Option<tokio::runtime::Handle>,
@@ -40,6 +44,8 @@ impl Default for Builder {
             policy: Box::<Tide>::default(),
             limit: LimitSource::Auto,
             lease_suspect_after: Self::LEASE_SUSPECT_AFTER_DEFAULT,
+            config: None,
+            watched: None,
             environment: std::env::var_os(Mode::VARIABLE),
             lease: LEASE,
             runtime: None,
@@ -114,6 +120,44 @@ impl Builder {
         self
     }
 
+    /// A configuration: what it says counts before what is said here, and it sets knobs of pools. It stays as it is.
+    /// A second one, or a file, takes its place.
+    ///
+    /// ```
+    /// use pool_controller::Controller;
+    /// use pool_controller::config::Config;
+    ///
+    /// let registry = pool_core::Registry::new();
+    /// let config = Config::default().controller("mode", "enforce")?.pool("http.body", "weight", "200")?;
+    /// let controller = Controller::builder().registry(&registry).config(config).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        (self.config, self.watched) = (Some(Ok(config)), None);
+        self
+    }
+
+    /// A file of configuration, which is read now; if it has errors, [`build`](Self::build) says which. What it says
+    /// counts before what is said here, and `EBBPOOL_CONTROLLER` before both. While the controller runs, the file is
+    /// read again whenever it changes; one with errors, or that is gone, changes nothing.
+    ///
+    /// ```
+    /// use pool_controller::{BuildError, Controller};
+    ///
+    /// let registry = pool_core::Registry::new();
+    /// let built = Controller::builder().registry(&registry).config_file("no/such.yaml").build();
+    /// assert!(matches!(built, Err(BuildError::Config(_))));
+    /// ```
+    #[must_use]
+    pub fn config_file(mut self, path: impl AsRef<Path>) -> Self {
+        let watched = Watched::open(path.as_ref());
+        let text = watched.text().map_err(|error| ConfigError(vec![error.clone()]));
+        self.config = Some(text.and_then(|text| Config::from_text(&watched.path(), text)));
+        self.watched = Some(watched);
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn environment(mut self, value: Option<&str>) -> Self {
         self.environment = value.map(OsString::from);
@@ -129,20 +173,24 @@ impl Builder {
     /// Builds the controller. Nothing runs yet and nothing is read.
     ///
     /// # Errors
-    /// [`BuildError`] without a registry, or if `EBBPOOL_CONTROLLER` holds something else than a mode.
+    /// [`BuildError`] without a registry, if `EBBPOOL_CONTROLLER` holds something else than a mode, or if the file
+    /// of configuration has errors.
     pub fn build(self) -> Result<Controller, BuildError> {
         let registry = self.registry.ok_or(BuildError::NoRegistry)?;
-        let mode = self.mode.overridden_by(self.environment.as_deref()).map_err(BuildError::UnknownMode)?;
+        let config = self.config.transpose().map_err(BuildError::Config)?;
+        let (limit, suspect_after) = (self.limit, self.lease_suspect_after);
+        let live = Live::new(config, self.watched, Defaults { mode: self.mode, limit, suspect_after });
+        let mode = live.mode().overridden_by(self.environment.as_deref()).map_err(BuildError::UnknownMode)?;
         let ring = self.postmortem.as_deref().filter(|_| mode != Mode::Off).map(Ring::create).transpose();
         let ring = ring.map_err(|error| BuildError::PostMortem {
             file: self.postmortem.unwrap_or_default(),
             error: error.to_string(),
         })?;
         let steering = Steering::new(mode, self.environment.is_some());
-        let shared = Shared::new(registry, steering, self.lease_suspect_after, self.lease);
-        let senses = Senses::open(self.limit, self.lease_suspect_after);
+        let shared = Shared::new(registry, steering, live.suspect_after(), self.lease);
+        let senses = Senses::open(live.limit_at_start(), live.suspect_after());
         let notes = Notes { ring, journal: self.journal };
-        Ok(Controller::new(senses, Decider::new(self.policy), shared, self.runtime, notes))
+        Ok(Controller::new(senses, Decider::new(self.policy), shared, live, self.runtime, notes))
     }
 }
 
@@ -171,6 +219,8 @@ pub enum BuildError {
         /// What the operating system said.
         error: String,
     },
+    /// The file of configuration has errors.
+    Config(ConfigError),
 }
 
 impl fmt::Display for BuildError {
@@ -181,6 +231,7 @@ impl fmt::Display for BuildError {
             }
             Self::UnknownMode(error) => error.fmt(f),
             Self::PostMortem { file, error } => write!(f, "postmortem {}: {error}", file.display()),
+            Self::Config(error) => error.fmt(f),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::act::Act;
 use crate::builder::{Builder, JournalSink};
+use crate::config::live::Live;
 use crate::decide::{Decider, journal_line};
 use crate::history::History;
 use crate::mode::Mode;
@@ -43,6 +44,7 @@ pub struct Controller {
     act: Act,
     history: History,
     shared: Arc<Shared>,
+    pub(crate) live: Live,
     /// The service's, to be watched once the controller runs.
     runtime: Option<tokio::runtime::Handle>,
     notes: Notes,
@@ -64,14 +66,16 @@ impl Controller {
 
     pub(crate) fn new(
         senses: Senses,
-        decider: Decider,
+        mut decider: Decider,
         shared: Arc<Shared>,
+        mut live: Live,
         runtime: Option<tokio::runtime::Handle>,
         notes: Notes,
     ) -> Self {
+        live.choose_policy(&mut decider);
         let history = History::new(decider.policy_name());
         let act = Act::new(shared.registry.clone(), shared.mode());
-        Self { senses, decider, act, history, shared, runtime, notes }
+        Self { senses, decider, act, history, shared, live, runtime, notes }
     }
 
     /// One turn by hand: looks, decides, acts according to the mode, publishes. `now` should not fall; a time
@@ -80,22 +84,46 @@ impl Controller {
     pub fn tick(&mut self, now: Instant) -> Arc<Status> {
         let began = Instant::now();
         let at = now.saturating_duration_since(self.shared.started);
+        self.follow_config(at);
         let seen = self.senses.look(at, now, &self.shared.registry);
         let status = self.turn(began, (at, now), &seen);
         seen.tell_suspects(); // last: whoever listens keeps nothing waiting but the next turn
         status
     }
 
+    /// Takes over what has changed in the configuration.
+    fn follow_config(&mut self, at: Duration) {
+        let mode = self.shared.steering.mode(at);
+        if mode == Mode::Off {
+            return;
+        }
+        let before = self.live.mode();
+        if self.live.look(at) {
+            if self.live.mode() != before {
+                // Refused if the environment has the last word.
+                let _ = self.shared.steering.set_beneath(self.live.mode());
+            }
+            self.live.choose_policy(&mut self.decider);
+            self.history.set_policy(self.decider.policy_name());
+            self.senses.set_suspect_after(self.live.suspect_after());
+            self.shared.set_suspect_after(self.live.suspect_after());
+        }
+        self.live.follow(at, &self.shared.registry, mode != Mode::Frozen);
+    }
+
     /// Decides, acts and publishes.
     fn turn(&mut self, began: Instant, (at, now): (Duration, Instant), seen: &Seen) -> Arc<Status> {
         let mode = self.shared.steering.mode(at);
         if mode == Mode::Off {
-            let status = self.history.record((at, mode), seen, None, &self.act.done(), &self.shared.registry);
+            let mut status =
+                self.history.record((at, mode), seen, None, &self.act.done(), &self.shared.registry);
+            status.config = self.live.status();
             return self.shared.publish(status);
         }
         self.act.be(mode, &seen.managed);
         let done_before = self.act.done();
-        let inputs = seen.inputs(self.act.knobs(), &done_before);
+        let mut inputs = seen.inputs(self.act.knobs(), &done_before);
+        self.live.add_floors(&mut inputs);
         let plan = self.decider.decide(at, &inputs);
         if let Some(journal) = &mut self.notes.journal {
             journal(&journal_line(at, &inputs, &plan));
@@ -103,6 +131,7 @@ impl Controller {
         self.shared.valve.set(&inputs, seen.lent_bytes(), plan.is_reclaimable);
         let done = self.act.carry_out(at, now, &seen.managed, &plan, inputs.limit_bytes);
         let mut status = self.history.record((at, mode), seen, Some(plan), &done, &self.shared.registry);
+        status.config = self.live.status();
         status.tick_time = began.elapsed();
         self.shared.lease.renew(at, inputs.limit_bytes);
         if let Some(ring) = &mut self.notes.ring {

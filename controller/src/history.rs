@@ -35,6 +35,11 @@ impl History {
         }
     }
 
+    /// Another policy decides from now on.
+    pub(crate) fn set_policy(&mut self, policy: &'static str) {
+        self.policy = policy;
+    }
+
     /// The status of a tick. `plan` is `None` while nothing decides.
     pub(crate) fn record(
         &mut self,
@@ -92,7 +97,7 @@ impl History {
         };
         let pools = seen.pools.iter().map(|pool| brief(pool, plan.as_ref())).collect();
         let decisions_by_reason = self.by_reason.clone();
-        Status { memory, pools, plan, decisions_by_reason, tick_time: Duration::ZERO }
+        Status { memory, pools, plan, decisions_by_reason, config: None, tick_time: Duration::ZERO }
     }
 
     fn remember_decision(&mut self, at_ms: u64, plan: &Plan, changed: bool) {

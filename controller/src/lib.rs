@@ -37,7 +37,7 @@
 //!
 //! Begin with [`Mode::Observe`] to see what it would do. `EBBPOOL_CONTROLLER=off` switches it off without a build.
 //!
-//! What it does not know: what is in a pool, what a request is, files of configuration.
+//! What it does not know: what is in a pool, what a request is.
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
@@ -45,6 +45,7 @@ mod act;
 pub mod admin;
 mod admission;
 mod builder;
+pub mod config;
 mod control_loop;
 mod creates;
 pub mod decide;

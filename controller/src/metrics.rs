@@ -44,6 +44,8 @@ pub const METRICS: &[MetricInfo] = &[
     ),
     gauge("ebbpool_capacity_bytes", &["pool"], "Idle bytes that a pool may hold."),
     gauge("ebbpool_capacity_objects", &["pool"], "Idle objects that a pool may hold."),
+    counter("ebbpool_config_errors_total", &[], "Times that a file of configuration was not accepted."),
+    gauge("ebbpool_config_generation", &[], "How many configurations have been in force."),
     counter(
         "ebbpool_controller_admission_refused_total",
         &[],
@@ -149,7 +151,7 @@ impl Collector for Metrics {
         collect_controller(&mut samples, &handle, &status);
         for pool in handle.shared().registry.pools() {
             let lost = status.pools.iter().find(|brief| brief.name == pool.name());
-            let suspects = pool.suspects(handle.shared().suspect_after).iter().map(|s| s.count).sum();
+            let suspects = pool.suspects(handle.shared().suspect_after()).iter().map(|s| s.count).sum();
             collect_pool(&mut samples, pool.as_ref(), lost.map_or(0, |brief| brief.lost_estimate), suspects);
         }
         samples.into_families()
@@ -181,7 +183,10 @@ fn collect_controller(samples: &mut Samples, handle: &Handle, status: &Status) {
     for (signal, valid) in signals {
         samples.add("ebbpool_controller_signal_valid", &[signal], flag(valid));
     }
+    let config = status.config.as_ref();
     let plain = [
+        ("ebbpool_config_errors_total", config.map(|config| config.errors_total as f64)),
+        ("ebbpool_config_generation", config.map(|config| config.generation as f64)),
         ("ebbpool_controller_admission_refused_total", Some(handle.shared().valve.refused_total() as f64)),
         ("ebbpool_controller_budget_bytes", memory.budget_bytes.map(|b| b as f64)),
         ("ebbpool_controller_grant_bytes", memory.grant_bytes.map(|b| b as f64)),
@@ -330,6 +335,7 @@ mod tests {
         pause.create_p99_ms = Some(0.5);
         (pause.lag_p99_ms, pause.psi_some_ratio, pause.major_faults_per_s) =
             (Some(8.0), Some(0.5), Some(3.0));
+        status.config = Some(Arc::default());
         let mut samples = Samples::default();
         collect_controller(&mut samples, &handle, &status);
         collect_pool(&mut samples, FakePool::new("a").as_ref(), 0, 0);

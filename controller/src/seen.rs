@@ -1,6 +1,6 @@
 //! What one tick sees: memory, heap and pools, taken together. Turns it into inputs for the decision.
 
-use crate::act::{Done, Knobs, is_pinned};
+use crate::act::{Base, Done, Knobs, is_pinned};
 use crate::creates::Creates;
 use crate::decide::{Inputs, PauseInputs, PoolInputs};
 use crate::heap::Heap;
@@ -62,6 +62,10 @@ impl Senses {
             suspect_sites: BTreeMap::new(),
             suspects_due: Duration::ZERO,
         }
+    }
+
+    pub(crate) fn set_suspect_after(&mut self, age: Duration) {
+        self.suspect_after = age;
     }
 
     #[cfg(test)]
@@ -155,10 +159,10 @@ impl Seen {
     }
 
     /// The figures a decision is made of, with the knobs as the decision should see them.
-    pub(crate) fn inputs(&self, knobs: &mut Knobs, done: &Done) -> Inputs {
+    pub(crate) fn inputs(&self, knobs: &Knobs, done: &Done) -> Inputs {
         let memory = &self.memory;
         let pool = |pool: &SeenPool| {
-            let base = knobs.base(&pool.stats.name, &pool.knobs);
+            let base = Base::of(&pool.knobs);
             PoolInputs {
                 name: pool.stats.name.clone(),
                 idle_objects: pool.stats.idle_objects,

@@ -17,7 +17,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) steering: Steering,
     pub(crate) started: Instant,
-    pub(crate) suspect_after: Duration,
+    suspect_after: Mutex<Duration>,
     pub(crate) lease: Lease,
     pub(crate) valve: Valve,
     /// The registry that the service serves its metrics from, if it said so.
@@ -39,7 +39,7 @@ impl Shared {
             registry,
             steering,
             started,
-            suspect_after,
+            suspect_after: Mutex::new(suspect_after),
             lease: Lease::new(started, lease),
             valve: Valve::default(),
             served: OnceLock::new(),
@@ -52,6 +52,15 @@ impl Shared {
     /// The mode in force now.
     pub(crate) fn mode(&self) -> Mode {
         self.steering.mode(self.started.elapsed())
+    }
+
+    /// The age from which on a lease on record is a suspect.
+    pub(crate) fn suspect_after(&self) -> Duration {
+        *lock(&self.suspect_after)
+    }
+
+    pub(crate) fn set_suspect_after(&self, age: Duration) {
+        *lock(&self.suspect_after) = age;
     }
 
     /// The last status, if there was a tick.

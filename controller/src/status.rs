@@ -1,8 +1,10 @@
 //! What a controller publishes after each tick: plain figures, with the field names that the routes serve.
 
+use crate::config::ConfigStatus;
 use crate::decide::{Plan, Pressure, State};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One tick as seen from outside. Serialised, it is the event of the event stream.
@@ -18,6 +20,9 @@ pub struct Status {
     /// Decisions by the label of their first reason, cumulative.
     #[serde(skip)]
     pub decisions_by_reason: BTreeMap<&'static str, u64>,
+    /// The configuration in force, as `GET /healthz` serves it; `None` without one.
+    #[serde(skip)]
+    pub config: Option<Arc<ConfigStatus>>,
     /// How long this tick took.
     #[serde(skip)]
     pub tick_time: Duration,

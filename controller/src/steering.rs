@@ -46,6 +46,13 @@ impl Steering {
 
     /// From now on `mode`; ends a freeze.
     pub(crate) fn set(&self, mode: Mode) -> Result<(), ModeRefused> {
+        self.set_beneath(mode)?;
+        self.thaw();
+        Ok(())
+    }
+
+    /// The same, but a freeze goes on: it is a person's, and this is a file's word.
+    pub(crate) fn set_beneath(&self, mode: Mode) -> Result<(), ModeRefused> {
         let mut word = lock(&self.word);
         match (word.mode, mode) {
             (Mode::Off, _) => return Err(ModeRefused::IsOff),
@@ -53,7 +60,7 @@ impl Steering {
             (now, _) if self.is_fixed && now != mode => return Err(ModeRefused::Environment(now)),
             _ => {}
         }
-        *word = Word { mode, frozen_until: None };
+        word.mode = mode;
         Ok(())
     }
 
@@ -128,6 +135,13 @@ mod tests {
         steering.freeze(S(22), S(60)).unwrap();
         steering.set(Mode::Observe).unwrap();
         assert_eq!(steering.mode(S(23)), Mode::Observe, "a word ends a freeze");
+        steering.freeze(S(24), S(6)).unwrap();
+        steering.set_beneath(Mode::Enforce).unwrap();
+        assert_eq!(
+            [29, 30].map(|at| steering.mode(S(at))),
+            [Mode::Frozen, Mode::Enforce],
+            "a file's does not"
+        );
     }
 
     #[test]

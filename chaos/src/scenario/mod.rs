@@ -6,10 +6,7 @@
 //! allowed. Nothing here talks to a target.
 
 mod call;
-mod cursor;
-mod error;
 mod jsonpath;
-mod node;
 mod read;
 mod read_call;
 mod read_extension;
@@ -17,8 +14,8 @@ mod read_extension;
 mod tests;
 
 pub use call::{HttpCall, Method};
-pub use error::ScenarioError;
 pub use jsonpath::JsonPath;
+pub use pool_controller::config::FileError as ScenarioError;
 
 use crate::broken::Broken;
 use crate::expr::Check;

@@ -1,10 +1,9 @@
 //! From the tree to a [`Scenario`], key by key.
 
-use super::cursor::{At, Problem};
-use super::node::{self, Node};
 use super::read_call::{Variables, call};
 use super::read_extension::extensions;
 use super::{ADMIN_VARIABLE, Action, Arm, JsonPath, Probe, Recovery, Scenario, ScenarioError};
+use pool_controller::config::{At, Document, Problem};
 use std::time::Duration;
 
 /// A scenario is a page, not a book.
@@ -15,20 +14,16 @@ pub(super) fn read(
     text: &str,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Scenario, ScenarioError> {
-    let error = |position, path: &str, problem| ScenarioError {
-        file: file.to_owned(),
-        position,
-        path: path.to_owned(),
-        problem,
-    };
-    let tree = node::parse(text).map_err(|(position, message)| {
-        error(position, "", format!("{message}; allowed: one YAML document"))
-    })?;
-    document(file, &tree, variable).map_err(|p| error(node::locate(text, &p.steps, p.part), &p.path, p.what))
+    let document = Document::parse(file, text)?;
+    scenario(file, &document.root(), variable).map_err(|problem| document.error(&problem))
 }
 
-fn document(file: &str, tree: &Node, variable: &dyn Fn(&str) -> Option<String>) -> Result<Scenario, Problem> {
-    let fields = At::root(tree).fields(&[
+fn scenario(
+    file: &str,
+    root: &At<'_>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Scenario, Problem> {
+    let fields = root.fields(&[
         "version",
         "title",
         "description",

@@ -1,9 +1,9 @@
 //! Reads the HTTP requests of a scenario, and checks now what the target would refuse only minutes later.
 
 use super::call::FAULTS;
-use super::cursor::{At, Fields, Problem};
 use super::{HttpCall, Method};
 use crate::faults::{FaultName, FaultRequest};
+use pool_controller::config::{At, Fields, Problem};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! Reads `extensions: [{name: ebbpool, …}]`: what Chaos Toolkit lacks.
 
-use super::cursor::{At, Problem};
 use super::{Arm, Recovery, Scenario, StopIf};
 use crate::broken::Broken;
 use crate::expr::{Check, Kind};
 use crate::units;
+use pool_controller::config::{At, Problem};
 use std::time::Duration;
 
 const EXTENSION: &str = "ebbpool";

@@ -4,7 +4,7 @@
 //! owner's word, the policy's are the bytes. When observing, nothing is written; what would have been is kept, so
 //! that the policy meets its own plans in the next inputs. Knows no memory figures but the limit.
 
-use super::tuning::{Base, Tuning};
+use super::tuning::Tuning;
 use crate::decide::Plan;
 use pool_core::{Author, Capacity, Change, Knob, KnobKind, Managed};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,11 +45,6 @@ impl Knobs {
     pub(crate) fn capacity_bytes(&self, pool: &str, real: &Knob<Capacity>) -> u64 {
         let pretended = || self.pools.get(pool)?.capacity_bytes.filter(|_| !self.enforce);
         pretended().unwrap_or(real.value.bytes_max())
-    }
-
-    /// What a pool was built with, as far as plans are made from it.
-    pub(crate) fn base(&mut self, pool: &str, knobs: &pool_core::Knobs) -> Base {
-        self.entry(pool).tuning.base(knobs)
     }
 
     fn entry(&mut self, pool: &str) -> &mut PoolKnobs {

@@ -8,12 +8,15 @@
 //! Knows pools only as [`Managed`], and does not judge a plan.
 
 mod knobs;
+mod operator;
 mod purge;
 mod trim;
 mod tuning;
 pub(crate) mod watchdog;
 
 pub(crate) use knobs::{Knobs, is_pinned};
+pub(crate) use operator::Operator;
+pub(crate) use tuning::Base;
 
 use crate::decide::Plan;
 use crate::mode::Mode;
@@ -71,8 +74,8 @@ impl Act {
     }
 
     /// The knobs as the next decision should see them.
-    pub(crate) fn knobs(&mut self) -> &mut Knobs {
-        &mut self.knobs
+    pub(crate) fn knobs(&self) -> &Knobs {
+        &self.knobs
     }
 
     /// What has been done before this tick.

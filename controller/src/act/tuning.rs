@@ -1,6 +1,6 @@
 //! The knobs beside capacity: sampling, eviction, reuse. Written when a plan says something new of them.
 //!
-//! What the pool was built with is remembered, for plans are made from it; a knob that an operator or a person has
+//! Plans are made from what the pool was built with; a knob that an operator or a person has
 //! set is left alone. When observing, nothing is written. Knows no capacities.
 
 use crate::decide::{LeaseWish, PoolPlan};
@@ -17,10 +17,20 @@ pub(crate) struct Base {
     reuse: Reuse,
 }
 
-/// One pool's knobs: what was there before, what of it is ours (`None`: nothing), and what plans have said so far.
+impl Base {
+    /// The values to plan from: what was built, unless someone who stands above policies said otherwise.
+    pub(crate) fn of(knobs: &Knobs) -> Self {
+        Self {
+            sampling: of_others(&knobs.sampling),
+            eviction: of_others(&knobs.eviction),
+            reuse: of_others(&knobs.reuse),
+        }
+    }
+}
+
+/// One pool's knobs: what of them is ours (`None`: nothing), and what plans have said so far.
 #[derive(Debug, Default)]
 pub(super) struct Tuning {
-    base: Option<Base>,
     sampling: Option<Sampling>,
     eviction: Option<Eviction>,
     reuse: Option<Reuse>,
@@ -30,22 +40,10 @@ pub(super) struct Tuning {
 }
 
 impl Tuning {
-    /// The values to plan from. Whatever is in force and was not written by a policy counts as built.
-    pub(super) fn base(&mut self, knobs: &Knobs) -> Base {
-        let seen = |old: Option<Base>| Base {
-            sampling: of_others(&knobs.sampling).or(old.map(|base| base.sampling)).unwrap_or_default(),
-            eviction: of_others(&knobs.eviction).or(old.map(|base| base.eviction)).unwrap_or_default(),
-            reuse: of_others(&knobs.reuse).or(old.map(|base| base.reuse)).unwrap_or_default(),
-        };
-        let base = seen(self.base);
-        self.base = Some(base);
-        base
-    }
-
     /// Writes what `plan` wants; whether anything changed, or would have.
     pub(super) fn apply(&mut self, pool: &dyn Managed, plan: &PoolPlan, enforce: bool) -> bool {
         let knobs = pool.knobs();
-        let base = self.base(&knobs);
+        let base = Base::of(&knobs);
         let mut writer = Writer { pool, enforce, changed: false };
         self.apply_sampling(&mut writer, &knobs, base.sampling, plan);
         if let Some(eviction) = wanted_eviction(base.eviction, plan) {
@@ -124,8 +122,8 @@ fn kind(setting: &Setting) -> KnobKind {
     }
 }
 
-fn of_others<T: Copy>(knob: &Knob<T>) -> Option<T> {
-    (knob.generation == 0 || knob.is_override()).then_some(knob.value)
+fn of_others<T: Copy>(knob: &Knob<T>) -> T {
+    if knob.is_override() { knob.value } else { knob.built }
 }
 
 /// `n` times fewer leases and timings; what is off or complete stays so.
@@ -209,6 +207,17 @@ mod tests {
         assert_eq!(knobs.eviction.value.slice(), Eviction::DEFAULT.slice(), "1 µs is out of range");
         assert!((knobs.reuse.value.0.get() - 0.5).abs() < 1e-9);
         assert!(!tuning.apply(&*pool, &wanted, true));
+    }
+
+    #[test]
+    fn plans_go_from_what_stands_above_policies_and_from_what_was_built_when_that_is_gone() {
+        let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
+        let thin = PoolPlan { sampling_thinner: Some(2), ..plan() };
+        assert!(tuning.apply(&*pool, &thin, true));
+        pool.set(Setting::Sampling(Sampling::DEFAULT.with_leases(LeaseLevel::All)), Change::operator("o"));
+        assert_eq!(Base::of(&pool.knobs()).sampling.leases(), LeaseLevel::All);
+        assert!(pool.withdraw(KnobKind::Sampling, Author::Operator));
+        assert_eq!(Base::of(&pool.knobs()).sampling, Sampling::DEFAULT, "and not what the policy made of it");
     }
 
     #[test]

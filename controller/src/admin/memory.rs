@@ -1,6 +1,7 @@
 //! Memory, health, metrics.
 
 use super::Admin;
+use crate::config::{ConfigStatus, live::NOT_ACCEPTED};
 use crate::decide::State as MemoryState;
 use crate::mode::Mode;
 use crate::status::MemoryStatus;
@@ -21,11 +22,13 @@ pub(super) struct Health {
     mode: &'static str,
     state: MemoryState,
     detail: Vec<String>,
+    config: Option<ConfigStatus>,
 }
 
 /// 200 in any case: a degraded controller is no reason to restart a service that serves.
 pub(super) async fn health(State(admin): State<Admin>) -> Json<Health> {
-    let memory = &admin.handle.status().memory;
+    let status = admin.handle.status();
+    let memory = &status.memory;
     let mut detail = Vec::new();
     if admin.handle.is_stalled() {
         detail.push("no tick was completed for 5 s: pools are at their safe capacity".to_owned());
@@ -34,8 +37,12 @@ pub(super) async fn health(State(admin): State<Admin>) -> Json<Health> {
         let why = memory.invalid_reason.as_deref().unwrap_or("no reason given");
         detail.push(format!("no valid reading of memory: {why}"));
     }
+    let config = status.config.as_deref().cloned();
+    if let Some(error) = config.as_ref().and_then(|config| config.error.as_deref()) {
+        detail.push(format!("{NOT_ACCEPTED}: {error}"));
+    }
     let status = if detail.is_empty() { "ok" } else { "degraded" };
-    Json(Health { status, mode: memory.mode, state: memory.state, detail })
+    Json(Health { status, mode: memory.mode, state: memory.state, detail, config })
 }
 
 pub(super) async fn metrics(State(admin): State<Admin>) -> Response {

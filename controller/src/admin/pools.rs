@@ -115,7 +115,7 @@ fn snapshot(handle: &Handle) -> Pools {
 }
 
 fn answer(handle: &Handle, snapshot: &'static str, pools: Vec<(PoolStats, Arc<dyn Managed>)>) -> Pools {
-    let (status, older_than) = (handle.status(), handle.shared().suspect_after);
+    let (status, older_than) = (handle.status(), handle.shared().suspect_after());
     Pools {
         snapshot,
         consistent: pools.iter().all(|(stats, _)| stats.consistent),

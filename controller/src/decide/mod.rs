@@ -114,6 +114,11 @@ impl Decider {
         Self { policy, leaks: leak::LeakWatch::default() }
     }
 
+    /// Another policy decides from now on; returns the one before.
+    pub(crate) fn set_policy(&mut self, policy: Box<dyn Policy>) -> Box<dyn Policy> {
+        std::mem::replace(&mut self.policy, policy)
+    }
+
     pub(crate) fn policy_name(&self) -> &'static str {
         self.policy.name()
     }

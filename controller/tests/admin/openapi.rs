@@ -1,11 +1,11 @@
 //! The OpenAPI document says what the routes answer, field for field.
 
-use super::served::{Served, next_event};
+use super::served::{PATIENCE, Served, next_event};
 use pool_controller::{Mode, admin};
 use pool_core::LeaseLevel;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn document() -> Value {
     serde_json::from_str(admin::OPENAPI_JSON).expect("JSON")
@@ -76,6 +76,30 @@ fn answers_have_the_fields_that_the_document_says() {
     check(&document, &schema_of(&document, "/v1/pools"), &stopped, "stopped");
     let event = next_event(&mut served.events()).expect("an event");
     check(&document, &schema_of(&document, "/v1/events"), &event, "/v1/events");
+}
+
+#[test]
+fn health_has_the_configuration_as_the_document_says() {
+    let file = std::env::temp_dir().join(format!("ebbpool-health-{}.yaml", std::process::id()));
+    std::fs::write(&file, "version: 1\npools: {http.body: {weight: 7}}\n").expect("a file");
+    let served = Served::start_configured(Mode::Observe, &file);
+    std::fs::write(&file, "version: 1\npools: {http.body: {weight: 0}}\n").expect("a file");
+    let document = document();
+    let is_refused = |health: &Value| health["config"]["error"].is_string();
+    let (began, mut health) = (Instant::now(), served.json("/healthz"));
+    while !is_refused(&health) && began.elapsed() < PATIENCE {
+        std::thread::yield_now();
+        health = served.json("/healthz");
+    }
+    check(&document, &schema_of(&document, "/healthz"), &health, "/healthz");
+    assert_eq!((health["status"].as_str(), &health["config"]["generation"]), (Some("degraded"), &1.into()));
+    assert_eq!(health["config"]["path"].as_str(), file.to_str());
+    let detail = health["detail"][0].as_str().expect("a detail");
+    assert!(detail.contains(":2:29: pools.http.body.weight: the number 0 is out of range"), "{detail}");
+    let metrics = served.get("/metrics").body;
+    assert!(metrics.contains("\nebbpool_config_errors_total 1\n"), "{metrics}");
+    assert!(metrics.contains("\nebbpool_config_generation 1\n"), "{metrics}");
+    std::fs::remove_file(file).expect("removed");
 }
 
 #[test]

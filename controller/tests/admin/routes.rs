@@ -110,7 +110,7 @@ fn metrics_and_page_and_health() {
     let health = served.json("/healthz");
     assert_eq!(
         health,
-        serde_json::json!({"status": "ok", "mode": "enforce", "state": "normal", "detail": []})
+        serde_json::json!({"status": "ok", "mode": "enforce", "state": "normal", "detail": [], "config": null})
     );
 }
 

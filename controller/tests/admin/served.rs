@@ -5,6 +5,7 @@ use pool_core::{LeaseLevel, Pool, Registry};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 /// For what must come to pass, however slow the machine.
@@ -29,6 +30,17 @@ impl Served {
         let builder = Pool::builder("http.body").registry(&registry).lease_level(level);
         let pool = builder.build_with(Vec::new).expect("a pool");
         let builder = Controller::builder().registry(&registry).mode(mode).lease_suspect_after(suspect_after);
+        Self::start_built(pool, builder)
+    }
+
+    /// With a file of configuration.
+    pub(super) fn start_configured(mode: Mode, file: &Path) -> Self {
+        let registry = Registry::new();
+        let pool = Pool::builder("http.body").registry(&registry).build_with(Vec::new).expect("a pool");
+        Self::start_built(pool, Controller::builder().registry(&registry).mode(mode).config_file(file))
+    }
+
+    fn start_built(pool: Pool<Vec<u8>>, builder: Builder) -> Self {
         let controller = builder.limit(LimitSource::Simulated(4 << 30)).build().expect("a controller");
         let handle = controller.spawn().expect("threads");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

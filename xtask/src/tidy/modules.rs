@@ -18,7 +18,7 @@ struct Fence {
     allowed: &'static [&'static str],
 }
 
-const FENCES: [Fence; 6] = [
+const FENCES: [Fence; 7] = [
     Fence { what: "axum", words: &["axum"], in_strings: &[], within: &[], allowed: &["admin", "lib"] },
     Fence { what: "prometheus", words: &["prometheus"], in_strings: &[], within: &[], allowed: &["metrics"] },
     Fence {
@@ -26,8 +26,9 @@ const FENCES: [Fence; 6] = [
         words: &["libc", "rustix"],
         in_strings: &["/proc/", "/sys/"],
         within: &[],
-        allowed: &["sense", "sys"],
+        allowed: &["sense", "sys", "config/notify"],
     },
+    Fence { what: "YAML", words: &["serde_yaml"], in_strings: &[], within: &[], allowed: &["config"] },
     Fence {
         what: "knobs",
         words: &[".set_capacity(", ".set_lease_level(", "::set_capacity", "::set_lease_level"],
@@ -109,6 +110,8 @@ mod tests {
             ("watchdog.rs", "pool.set_capacity(capacity, author, why);"),
             ("admin/pools.rs", "pool.set_lease_level(level);"),
             ("control_loop.rs", "use crate::{act, admin};"),
+            ("builder.rs", "serde_yaml::from_str(text)"),
+            ("config/watch.rs", "use rustix::fs::inotify;"),
             ("decide/mod.rs", "let now = Instant::now();"),
             ("decide.rs", "use std::{fs, fmt};"),
             ("decide/tide.rs", "thread::sleep(tick);"),
@@ -127,6 +130,8 @@ mod tests {
             ("metrics.rs", "use prometheus::Registry;"),
             ("sense/chain.rs", "open(\"/sys/fs/cgroup\")"),
             ("sys.rs", "use libc::getpid;"),
+            ("config/node.rs", "serde_yaml::from_str(text)"),
+            ("config/notify.rs", "use rustix::fs::inotify;"),
             ("act/mod.rs", "pool.set_capacity(c, a, w)"),
             ("decide/mod.rs", "// Instant::now is not for us\nfn f(now: Duration) { say(\"thread\") }"),
             ("control_loop.rs", "fn set_capacity(&self) {}"),

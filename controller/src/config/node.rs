@@ -1,11 +1,13 @@
-//! A YAML document as a tree that keeps every key in order, and the way back from a place in the tree to its
-//! line and column.
+//! A YAML document as a tree that keeps every key in order with its line, and the way back from a place in the
+//! tree to its line and column.
 //!
-//! The YAML library gives positions to its own errors only. So a place is located by reading the document once
-//! more down to it and failing there: slow, and only ever done for the one error that is reported.
+//! The YAML library gives positions to its own errors only. So each key is read by failing at it, and the line is
+//! taken from the error. A value is located by reading the document once more down to it and failing there: slow,
+//! and only ever done for errors that are reported.
 
+use serde::de::Unexpected;
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, de::Unexpected};
+use std::cell::Cell;
 use std::fmt;
 
 /// A value of the document.
@@ -18,7 +20,16 @@ pub(super) enum Node {
     Text(String),
     List(Vec<Node>),
     /// In the order of the file, duplicates included.
-    Map(Vec<(String, Node)>),
+    Map(Vec<Entry>),
+}
+
+/// A key with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    /// Of the key, from 1.
+    pub(super) line: usize,
+    pub(super) value: Node,
 }
 
 /// One step down: the n-th entry of a map or element of a list. Names alone would not do, since a key can be
@@ -34,7 +45,8 @@ pub(super) enum Part {
 
 pub(super) fn parse(text: &str) -> Result<Node, (Option<(usize, usize)>, String)> {
     let position = |e: &serde_yaml::Error| e.location().map(|l| (l.line(), l.column()));
-    serde_yaml::from_str::<Node>(text).map_err(|e| {
+    let build = Build { left: &Cell::new(VALUES_MAX) };
+    build.deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|e| {
         let message = e.to_string();
         let message = message.split(" at line ").next().unwrap_or_default().to_owned();
         (position(&e), message)
@@ -48,15 +60,24 @@ pub(super) fn locate(text: &str, steps: &[Step], part: Part) -> Option<(usize, u
     error.location().map(|l| (l.line(), l.column()))
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Build)
+/// Aliases can make a small text as large as the memory there is.
+const VALUES_MAX: usize = 1 << 17;
+
+#[derive(Clone, Copy)]
+struct Build<'a> {
+    left: &'a Cell<usize>,
+}
+
+impl<'de> DeserializeSeed<'de> for Build<'_> {
+    type Value = Node;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        let too_many = || D::Error::custom(format!("more than {VALUES_MAX} values"));
+        self.left.set(self.left.get().checked_sub(1).ok_or_else(too_many)?);
+        deserializer.deserialize_any(self)
     }
 }
 
-struct Build;
-
-impl<'de> Visitor<'de> for Build {
+impl<'de> Visitor<'de> for Build<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,18 +107,52 @@ impl<'de> Visitor<'de> for Build {
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
         let mut list = Vec::new();
-        while let Some(node) = seq.next_element()? {
+        while let Some(node) = seq.next_element_seed(self)? {
             list.push(node);
         }
         Ok(Node::List(list))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
+        loop {
+            let mut key = None;
+            let line = match map.next_key_seed(KeyOf(&mut key)) {
+                Ok(None) => return Ok(Node::Map(entries)),
+                Ok(Some(())) => return Err(A::Error::custom("a key was not kept")),
+                Err(error) if key.is_some() => line_of(&error.to_string()),
+                Err(error) => return Err(error),
+            };
+            let value = map.next_value_seed(self)?;
+            entries.push(Entry { key: key.unwrap_or_default(), line, value });
         }
-        Ok(Node::Map(entries))
     }
+}
+
+/// Keeps a key and fails, so that the library says where it is. The key counts as read.
+struct KeyOf<'a>(&'a mut Option<String>);
+
+impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyOf<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<(), E> {
+        *self.0 = Some(key.to_owned());
+        Err(E::custom("here"))
+    }
+}
+
+/// From `… at line 3 column 5`; what stands at the very start of a text is told without.
+fn line_of(error: &str) -> usize {
+    let after = error.rsplit_once(" at line ").map(|(_, after)| after);
+    after.and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(1)
 }
 
 struct Locate<'a> {
@@ -199,7 +254,59 @@ twice: 2
     #[test]
     fn duplicates_survive_until_they_are_reported() {
         let Node::Map(entries) = parse("a: 1\na: two\n").unwrap() else { panic!("no map") };
-        assert_eq!(entries, [("a".into(), Node::Int(1)), ("a".into(), Node::Text("two".into()))]);
+        let entry = |line, value| Entry { key: "a".into(), line, value };
+        assert_eq!(entries, [entry(1, Node::Int(1)), entry(2, Node::Text("two".into()))]);
+    }
+
+    #[test]
+    fn every_key_knows_its_line() {
+        fn lines(node: &Node, found: &mut Vec<(String, usize)>) {
+            match node {
+                Node::Map(entries) => entries.iter().for_each(|entry| {
+                    found.push((entry.key.clone(), entry.line));
+                    lines(&entry.value, found);
+                }),
+                Node::List(list) => list.iter().for_each(|node| lines(node, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        lines(&parse(TEXT).unwrap(), &mut found);
+        let found: Vec<_> = found.iter().map(|(key, line)| (key.as_str(), *line)).collect();
+        let expected = [
+            ("title", 2),
+            ("method", 4),
+            ("name", 5),
+            ("url", 6),
+            ("name", 8),
+            ("list", 8),
+            ("later", 9),
+            ("deep", 9),
+            ("twice", 10),
+            ("twice", 11),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn aliases_do_not_grow_without_end() {
+        let list = |of: &str| vec![of; 60].join(", ");
+        let text = format!(
+            "a: &a [{}]\nb: &b [{}]\nc: &c [{}]\nd: [{}]\n",
+            list("1"),
+            list("*a"),
+            list("*b"),
+            list("*c")
+        );
+        assert_eq!(parse(&text).unwrap_err().1.split(": ").last(), Some("more than 131072 values"));
+        let small = parse("a: &a [1]\nb: *a\n").unwrap();
+        assert_eq!(small, parse("a: [1]\nb: [1]\n").unwrap());
+    }
+
+    #[test]
+    fn a_key_that_is_a_list_is_refused() {
+        assert!(parse("? [a, b]\n: 1\n").is_err());
+        assert_eq!(parse("1: one\n"), parse("\"1\": one\n"), "a number is a key like another");
     }
 
     #[test]

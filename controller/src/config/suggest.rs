@@ -1,7 +1,12 @@
 //! "Did you mean": the nearest allowed word to a misspelt one.
 
 /// The allowed word nearest to `word`, if it is near enough to be a typo of it.
-pub(crate) fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+///
+/// ```
+/// use pool_controller::config::suggest::nearest;
+/// assert_eq!(nearest("enforced", ["observe", "enforce"]), Some("enforce"));
+/// ```
+pub fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     // A third of the letters wrong is another word, not a typo.
     let distance_max = (word.chars().count() / 3).max(1);
@@ -14,7 +19,12 @@ pub(crate) fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>
 }
 
 /// `, did you mean "x"?` or nothing.
-pub(crate) fn hint<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> String {
+///
+/// ```
+/// use pool_controller::config::suggest::hint;
+/// assert_eq!(hint("enforced", ["observe", "enforce"]), ", did you mean \"enforce\"?");
+/// ```
+pub fn hint<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, allowed).map_or_else(String::new, |near| format!(", did you mean {near:?}?"))
 }
 

@@ -31,7 +31,14 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(crate) fn invalid(
+    /// A value that is not allowed.
+    ///
+    /// ```
+    /// use pool_controller::config::Refused;
+    /// let refused = Refused::invalid("ttl", "90", "not a duration", "a number with a unit");
+    /// assert_eq!(refused.to_string(), "ttl: \"90\": not a duration; allowed: a number with a unit");
+    /// ```
+    pub fn invalid(
         path: impl Into<String>,
         value: impl Into<String>,
         problem: impl Into<String>,
@@ -46,18 +53,22 @@ impl Refused {
         }
     }
 
-    pub(crate) fn of_kind(self, kind: RefusedKind) -> Self {
+    /// The same, of another sort.
+    #[must_use]
+    pub fn of_kind(self, kind: RefusedKind) -> Self {
         Self { kind, ..self }
     }
 
     /// The same refusal of an input inside `parent`.
-    pub(crate) fn inside(self, parent: &str) -> Self {
+    #[must_use]
+    pub fn inside(self, parent: &str) -> Self {
         let path = if self.path.is_empty() { parent.to_owned() } else { format!("{parent}.{}", self.path) };
         Self { path, ..self }
     }
 
     /// What stands behind the path: for errors that show the path in a place of their own.
-    pub(crate) fn what(&self) -> String {
+    #[must_use]
+    pub fn what(&self) -> String {
         let Self { value, problem, allowed, .. } = self;
         let value = if value.is_empty() { String::new() } else { format!("{value:?}: ") };
         format!("{value}{problem}; allowed: {allowed}")

@@ -1,0 +1,108 @@
+//! Writes what a configuration says onto the operator's layer of the pools, and takes it off again when a later
+//! configuration does not say it any more.
+//!
+//! A knob is written once, not at each tick: what a person sets stands above it, and what other code sets as an
+//! operator stays until the configuration, or the pool, is another one. Knows no files.
+
+use crate::config::{Config, Wish};
+use pool_core::{Author, Change, KnobKind, Managed, Setting};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+
+/// What was written, and onto which pools.
+#[derive(Default)]
+pub(crate) struct Operator {
+    /// The pools of the last call, in their order.
+    seen: Vec<Weak<dyn Managed>>,
+    written: BTreeMap<String, Written>,
+    floors: BTreeMap<String, u64>,
+    misfits: Vec<String>,
+    unused: Vec<String>,
+}
+
+struct Written {
+    pool: Weak<dyn Managed>,
+    knobs: Vec<(KnobKind, Setting, String)>,
+}
+
+impl Operator {
+    /// Has `pools` follow `config`. Whether there was something to do: a pool came or went, or the configuration
+    /// `is_new`.
+    pub(crate) fn follow(&mut self, pools: &[Arc<dyn Managed>], config: &Config, is_new: bool) -> bool {
+        let are_same = self.seen.len() == pools.len() && self.seen.iter().zip(pools).all(|(a, b)| is(a, b));
+        if are_same && !is_new {
+            return false;
+        }
+        self.misfits.clear();
+        self.floors.clear();
+        for pool in pools {
+            let before = self.written.get(pool.name()).filter(|written| is(&written.pool, pool));
+            let before = before.map(|written| written.knobs.clone()).unwrap_or_default();
+            let knobs = self.write(pool.as_ref(), config, before);
+            self.written.insert(pool.name().to_owned(), Written { pool: Arc::downgrade(pool), knobs });
+            if let Some(bytes) = config.floor_bytes(pool.name()) {
+                self.floors.insert(pool.name().to_owned(), bytes);
+            }
+        }
+        let names: BTreeSet<&str> = pools.iter().map(|pool| pool.name()).collect();
+        self.written.retain(|name, _| names.contains(name.as_str()));
+        let told = config.pools().filter(|name| *name != "*" && !names.contains(name));
+        self.unused = told.map(str::to_owned).collect();
+        // Last: if a pool's code has panicked, all of it is tried again.
+        self.seen = pools.iter().map(Arc::downgrade).collect();
+        true
+    }
+
+    fn write(
+        &mut self,
+        pool: &dyn Managed,
+        config: &Config,
+        mut before: Vec<(KnobKind, Setting, String)>,
+    ) -> Vec<(KnobKind, Setting, String)> {
+        let mut written = Vec::new();
+        for Wish { kind, setting, reason } in config.wishes(pool.name(), &pool.knobs()) {
+            let old = before.iter().position(|(k, ..)| *k == kind).map(|at| before.swap_remove(at));
+            match setting {
+                Ok(setting) => {
+                    let new = (kind, setting, reason);
+                    if old.as_ref() != Some(&new) {
+                        pool.set(setting, Change::operator(new.2.as_str()));
+                    }
+                    written.push(new);
+                }
+                Err(error) => {
+                    self.misfits.push(format!("{}: {error} ({reason})", pool.name()));
+                    written.extend(old);
+                }
+            }
+        }
+        for (kind, ..) in before {
+            pool.withdraw(kind, Author::Operator);
+        }
+        written
+    }
+
+    /// Settings that do not fit their pool; what was there before is left.
+    pub(crate) fn misfits(&self) -> &[String] {
+        &self.misfits
+    }
+
+    /// Pools that are named and not there.
+    pub(crate) fn unused(&self) -> &[String] {
+        &self.unused
+    }
+
+    pub(crate) fn has_floors(&self) -> bool {
+        !self.floors.is_empty()
+    }
+
+    /// Bytes that policies leave to a pool.
+    pub(crate) fn floor_bytes(&self, pool: &str) -> u64 {
+        self.floors.get(pool).copied().unwrap_or(0)
+    }
+}
+
+/// Whether both are one pool, and not just of one name.
+fn is(one: &Weak<dyn Managed>, other: &Arc<dyn Managed>) -> bool {
+    std::ptr::addr_eq(one.as_ptr(), Arc::as_ptr(other))
+}
