@@ -20,6 +20,7 @@ Examples:
   ebbpool demo --limit 192MiB --for 60s    the same under a real memory limit
   ebbpool chaos run chaos/scenarios/missing-put.yaml
                                            breaks it on purpose and judges whether it recovers
+  ebbpool check ebbpool.yaml               whether a file of configuration is good
   ebbpool postmortem FILE                  the last five minutes of a service that was killed
   ebbpool simulate step swap --policy tide,fixed-best
                                            compares policies in virtual time";
@@ -36,6 +37,7 @@ struct Cli {
 enum Command {
     Demo(commands::demo::DemoArgs),
     Chaos(commands::chaos::ChaosArgs),
+    Check(commands::check::CheckArgs),
     #[command(name = "postmortem")]
     PostMortem(commands::postmortem::PostMortemArgs),
     Simulate(commands::simulate::SimulateArgs),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => ended(commands::demo::run(args)),
         Command::Chaos(args) => commands::chaos::run(args),
+        Command::Check(args) => ended(commands::check::run(&args)),
         Command::PostMortem(args) => ended(commands::postmortem::run(&args)),
         Command::Simulate(args) => ended(commands::simulate::run(&args)),
         Command::DemoService(args) => ended(commands::demo_service::run(&args)),

@@ -1,6 +1,7 @@
 //! The subcommands: what they are told, and nothing of how it is done.
 
 pub(crate) mod chaos;
+pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod demo_service;
 pub(crate) mod postmortem;
