@@ -35,6 +35,8 @@
 //! # }
 //! ```
 //!
+//! A file may say more, also while the service runs: [`config`].
+//!
 //! Begin with [`Mode::Observe`] to see what it would do. `EBBPOOL_CONTROLLER=off` switches it off without a build.
 //!
 //! What it does not know: what is in a pool, what a request is.
