@@ -76,7 +76,7 @@ fn plans_keep_their_bounds_and_nothing_grows_on_an_invalid_reading() {
     }
 }
 
-/// After 3 s the budget halves each second: from .80 of the limit, the most that there can be, to .05 in four of them.
+/// After 3 s the budget goes down, and is at its safe value before the five seconds end that a plan holds.
 #[test]
 fn without_a_signal_tide_falls_to_its_safe_capacity() {
     struct Late(Vec<u64>);
@@ -86,7 +86,7 @@ fn without_a_signal_tide_falls_to_its_safe_capacity() {
                 Reason::SignalInvalid { since } => Some(*since),
                 _ => None,
             });
-            if inputs.usage_bytes.is_none() && lost.is_some_and(|since| since >= Duration::from_secs(7)) {
+            if inputs.usage_bytes.is_none() && lost.is_some_and(|since| since >= Duration::from_secs(5)) {
                 self.0.push(sum_of_capacities(plan).expect("tide plans each pool"));
             }
         }

@@ -1,11 +1,11 @@
 //! The one writer of knobs, by plan: capacities here, everything else in `tuning`.
 //!
-//! A knob that a person or an operator has set is left alone, and so are objects: how many a pool may hold is its
-//! owner's word, the policy's are the bytes. When observing, nothing is written; what would have been is kept, so
+//! A knob that a person or an operator has set is left alone. How many objects a pool may hold at most is its owner's
+//! word: a policy may say fewer, and mostly says bytes. When observing, nothing is written; what would have been is kept, so
 //! that the policy meets its own plans in the next inputs. Knows no memory figures but the limit.
 
 use super::tuning::Tuning;
-use crate::decide::Plan;
+use crate::decide::{Plan, PoolPlan};
 use pool_core::{Author, Capacity, Change, Knob, KnobKind, Managed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -97,8 +97,8 @@ impl Knobs {
             let Some(pool) = pools.get(at).filter(is_it).or_else(|| pools.iter().find(is_it)) else {
                 continue;
             };
-            if let Some(bytes) = wanted.capacity_bytes {
-                changed |= self.set_capacity(pool.as_ref(), bytes, plan, limit_bytes);
+            if wanted.capacity_bytes.is_some() || wanted.capacity_objects.is_some() {
+                changed |= self.set_capacity(pool.as_ref(), wanted, &reason(plan), limit_bytes);
             }
             let enforce = self.enforce;
             changed |= self.entry(pool.name()).tuning.apply(pool.as_ref(), wanted, enforce);
@@ -109,8 +109,8 @@ impl Knobs {
     fn set_capacity(
         &mut self,
         pool: &dyn Managed,
-        bytes: u64,
-        plan: &Plan,
+        wanted: &PoolPlan,
+        reason: &str,
         limit_bytes: Option<u64>,
     ) -> bool {
         let knobs = pool.knobs();
@@ -119,26 +119,39 @@ impl Knobs {
         }
         let real = knobs.capacity;
         let before = self.capacity_bytes(pool.name(), &real);
+        let bytes = wanted.capacity_bytes.unwrap_or(before);
+        let objects = objects(&real, wanted);
         let knobs = self.entry(pool.name());
         knobs.capacity_bytes = Some(bytes);
         knobs.turns.see(bytes, limit_bytes.unwrap_or(0) / TURN_LIMIT_ONE_IN);
         let count = knobs.turns.count;
         self.reversals = self.reversals.max(count);
-        if bytes == before {
+        if bytes == before && (objects == real.value.objects_max() || !self.enforce) {
             return false;
         }
         if self.enforce {
-            write_bytes(pool, &real, bytes, &reason(plan));
+            write(pool, &real, (objects, bytes), reason);
         }
         true
     }
 }
 
+/// As many as the plan says, and never more than the pool was built for.
+fn objects(real: &Knob<Capacity>, wanted: &PoolPlan) -> u32 {
+    let most = real.built.objects_max();
+    wanted.capacity_objects.and_then(|objects| u32::try_from(objects).ok()).unwrap_or(most).min(most)
+}
+
 /// Sets the bytes of a capacity and leaves its objects.
 pub(super) fn write_bytes(pool: &dyn Managed, real: &Knob<Capacity>, bytes: u64, reason: &str) {
+    write(pool, real, (real.value.objects_max(), bytes), reason);
+}
+
+fn write(pool: &dyn Managed, real: &Knob<Capacity>, (objects, bytes): (u32, u64), reason: &str) {
     // In range by the minimum; a refusal could only keep what is there.
-    let capacity = Capacity::new(real.value.objects_max(), bytes.min(Capacity::BYTES_LIMIT))
-        .and_then(|capacity| capacity.with_floor(real.value.objects_floor()));
+    let floor = real.value.objects_floor().min(objects);
+    let capacity = Capacity::new(objects, bytes.min(Capacity::BYTES_LIMIT))
+        .and_then(|capacity| capacity.with_floor(floor));
     if let Ok(capacity) = capacity {
         pool.set_capacity(capacity, Change::policy(reason));
     }
@@ -172,7 +185,7 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::{Inputs, LeaseWish, PoolPlan, Reason};
+    use crate::decide::{Inputs, LeaseWish, Reason};
     use crate::fake::FakePool;
     use pool_core::{Author, LeaseLevel};
 
@@ -196,6 +209,20 @@ mod tests {
         assert_eq!((capacity.author, capacity.reason.as_str()), (Author::Policy, "shares moved with demand"));
         assert!(!knobs.apply(&pools(&pool), &plan(Some(5000), None), None), "the same again is no change");
         assert_eq!(pool.capacity().generation, 1);
+    }
+
+    #[test]
+    fn objects_may_be_fewer_than_built_and_never_more() {
+        let (pool, mut knobs) = (FakePool::new("a"), Knobs::new(true));
+        let mut objects = |n| {
+            let mut plan = plan(None, None);
+            plan.pools[0].capacity_objects = Some(n);
+            let changed = knobs.apply(&pools(&pool), &plan, None);
+            (changed, pool.capacity().value.objects_max())
+        };
+        assert_eq!(objects(5), (true, 5));
+        assert_eq!(objects(5), (false, 5));
+        assert_eq!(objects(u64::MAX), (true, FakePool::OBJECTS_MAX));
     }
 
     #[test]

@@ -15,14 +15,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// budget itself; once begun it goes all the way. Peaks are extremes of something noisy: the next window's is a
 /// little higher or lower, and a budget that followed each of them would turn around all the time.
 const DEAD_BAND_PERMILLE: u64 = 10;
-const DEAD_BAND_ONE_IN: u64 = 8;
+const DEAD_BAND_ONE_IN: u64 = 12;
 /// A target that is half as much again as the budget, and this much of the limit, thousandths, is worth catching up
 /// with at once.
 const CATCH_UP_PERMILLE: u64 = 20;
 /// The first budget, thousandths of the limit, unless the pools hold more already.
 const START_PERMILLE: u64 = 100;
-/// Without readings the budget halves in this time.
-const DECAY_HALF_LIFE: Duration = Duration::from_secs(1);
 /// Time that counts for growth after a late tick.
 const DT_MAX: Duration = Duration::from_secs(1);
 
@@ -152,13 +150,15 @@ impl Budget {
         if self.catching_up { room.catch_up_bytes } else { room.target_bytes }
     }
 
-    /// Down to `safe_bytes`, by half each second.
-    pub(super) fn decay(&mut self, now: Duration, safe_bytes: u64) -> Reason {
-        let half_lives = self.since_last(now).as_secs_f64() / DECAY_HALF_LIFE.as_secs_f64();
+    /// Down to `safe_bytes` in `left`, evenly.
+    pub(super) fn decay(&mut self, now: Duration, safe_bytes: u64, left: Duration) -> Reason {
+        let dt = self.since_last(now);
         let from_bytes = self.bytes();
+        let above = from_bytes.saturating_sub(safe_bytes) as f64;
+        let part = (dt.as_secs_f64() / (left + dt).as_secs_f64().max(1e-9)).min(1.0);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a u64")]
-        let to_bytes = (from_bytes as f64 * (-half_lives).exp2()) as u64;
-        self.hold_at(to_bytes.max(safe_bytes).min(from_bytes));
+        let less = (above * part).ceil() as u64;
+        self.hold_at(from_bytes.saturating_sub(less));
         Reason::Decaying { to_bytes: self.bytes() }
     }
 
@@ -259,14 +259,14 @@ mod tests {
     fn a_target_that_jitters_moves_nothing_and_a_begun_growth_arrives() {
         let mut budget = started(100_000);
         for n in 0..40 {
-            assert_eq!(budget.grow(ms(n * 250), &room(112_499)), None);
+            assert_eq!(budget.grow(ms(n * 250), &room(109_999)), None);
         }
         let mut last = 0;
         for n in 40..100 {
-            let _ = budget.grow(ms(n * 250), &room(112_500));
+            let _ = budget.grow(ms(n * 250), &room(110_000));
             last = budget.bytes();
         }
-        assert_eq!(last, 112_500);
+        assert_eq!(last, 110_000);
     }
 
     #[test]
@@ -290,16 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn without_readings_it_halves_each_second_down_to_safe() {
+    fn without_readings_it_goes_evenly_down_to_safe() {
         let mut budget = started(400_000);
         budget.since_last(ms(0));
         let mut seen = Vec::new();
         for n in 1..=4 {
-            let _ = budget.decay(ms(n * 1000), 50_000);
+            let _ = budget.decay(ms(n * 500), 50_000, ms(1500).saturating_sub(ms((n - 1) * 500)));
             seen.push(budget.bytes());
         }
-        assert_eq!(seen, [200_000, 100_000, 50_000, 50_000]);
-        let _ = budget.decay(ms(9000), 90_000);
+        assert_eq!(seen, [312_500, 225_000, 137_500, 50_000]);
+        let _ = budget.decay(ms(9000), 90_000, ms(0));
         assert_eq!(budget.bytes(), 50_000, "never up to safe");
     }
 }

@@ -98,8 +98,8 @@ fn waiting_for_memory_ages_idle_objects_faster_and_keeps_more_free() {
         let psi_some_ratio = if n < 300 { None } else { Some(0.2) };
         Inputs { psi_some_ratio, ..inputs }
     });
-    assert_eq!(full[399].budget_bytes, Some(90 * MIB));
-    assert_eq!(full[499].budget_bytes, Some(80 * MIB));
+    assert_eq!(full[399].budget_bytes, Some(94 * MIB));
+    assert_eq!(full[499].budget_bytes, Some(84 * MIB));
 }
 
 #[test]

@@ -6,8 +6,7 @@
 
 use super::PoolInputs;
 use super::filters::Ewma;
-use super::worth::unmeasured_ns;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What one pool may claim of a budget.
@@ -102,19 +101,23 @@ impl Demand {
     /// Objects that a floor has room for.
     const FLOOR_OBJECTS: u64 = 4;
     /// A floor for pools whose objects have no weight yet.
-    const FLOOR_BYTES_MIN: u64 = 256 << 10;
+    const FLOOR_BYTES: u64 = 256 << 10;
 
     /// Takes the counters of a tick and returns what each pool may claim, in the order of `pools`.
     pub fn update(&mut self, now: Duration, pools: &[PoolInputs]) -> Vec<Share> {
         let dt = self.last.replace(now).map_or(Duration::ZERO, |last| now.saturating_sub(last));
-        self.pools.retain(|name, _| pools.iter().any(|pool| pool.name == *name));
+        if self.pools.len() > pools.len() {
+            let names: BTreeSet<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
+            self.pools.retain(|name, _| names.contains(name.as_str()));
+        }
+        let mean_worth = mean_worth(pools);
         for pool in pools {
             let fresh = || Followed { gets: pool.gets_total, mean: Ewma::new(Self::TAU), reported: 0.0 };
             let followed = self.pools.entry(pool.name.clone()).or_insert_with(fresh);
             let gets = pool.gets_total.saturating_sub(std::mem::replace(&mut followed.gets, pool.gets_total));
             if !dt.is_zero() {
                 let bytes = gets as f64 * pool.expected_weight_bytes as f64;
-                followed.mean.push(dt, bytes * value(pool) / dt.as_secs_f64());
+                followed.mean.push(dt, bytes * value(pool, mean_worth) / dt.as_secs_f64());
             }
         }
         let warm = now >= *self.first.get_or_insert(now) + Self::WARM_UP;
@@ -137,8 +140,8 @@ impl Demand {
 
     fn share(&self, pool: &PoolInputs) -> Share {
         let weight = pool.expected_weight_bytes;
-        let floor_bytes = weight.saturating_mul(Self::FLOOR_OBJECTS).max(Self::FLOOR_BYTES_MIN);
-        let floor_bytes = floor_bytes.max(pool.floor_bytes);
+        let least = if weight == 0 { Self::FLOOR_BYTES } else { weight.saturating_mul(Self::FLOOR_OBJECTS) };
+        let floor_bytes = least.max(pool.floor_bytes);
         // Twice the mean weight, because what a pool keeps may be heavier than what passes through it.
         let ceiling = pool.capacity_objects.saturating_mul(weight.saturating_mul(2));
         let ceiling_bytes = if weight == 0 { u64::MAX } else { ceiling.max(floor_bytes) };
@@ -147,12 +150,21 @@ impl Demand {
     }
 }
 
-/// What a byte of this pool's demand counts: its weight among pools, and what a reuse saves beyond the usual, if it was
-/// measured. Within a factor of ten, so that a measurement that went wrong starves nobody.
-fn value(pool: &PoolInputs) -> f64 {
-    let usual = unmeasured_ns(pool);
-    let saved = pool.saved_ns.map_or(1.0, |ns| (ns / usual).clamp(0.1, 10.0));
-    saved * f64::from(pool.weight) / 100.0
+/// What a reuse saves per byte, on the average of the pools in which it was measured.
+fn mean_worth(pools: &[PoolInputs]) -> Option<f64> {
+    let measured: Vec<f64> = pools.iter().filter_map(worth_of_byte).collect();
+    (!measured.is_empty()).then(|| measured.iter().sum::<f64>() / measured.len() as f64)
+}
+
+fn worth_of_byte(pool: &PoolInputs) -> Option<f64> {
+    Some(pool.saved_ns? / pool.expected_weight_bytes.max(1) as f64)
+}
+
+/// What a byte of this pool's demand counts: its weight among pools, and what a reuse saves there per byte beside the
+/// other pools, if it was measured. Within a factor of ten, so that a measurement that went wrong starves nobody.
+fn value(pool: &PoolInputs, mean_worth: Option<f64>) -> f64 {
+    let beside = |(own, mean): (f64, f64)| if mean > 0.0 { (own / mean).clamp(0.1, 10.0) } else { 1.0 };
+    worth_of_byte(pool).zip(mean_worth).map_or(1.0, beside) * f64::from(pool.weight) / 100.0
 }
 
 #[cfg(test)]
@@ -228,7 +240,7 @@ mod tests {
         let _ = demand.update(Duration::ZERO, &[pool(1000, 512)]);
         let shares = demand.update(Duration::from_secs(20), &[pool(9000, 512)]);
         assert!((shares[0].demand - 400.0 * 512.0).abs() < 1e-6, "{shares:?}");
-        assert_eq!((shares[0].floor_bytes, shares[0].ceiling_bytes), (256 << 10, 1000 * 1024));
+        assert_eq!((shares[0].floor_bytes, shares[0].ceiling_bytes), (4 * 512, 1000 * 1024));
     }
 
     #[test]

@@ -1,24 +1,26 @@
 //! Tide, the default policy: feed-forward first.
 //!
 //! ```text
-//! others = usage − Σ idle − what pools freed and the allocator still holds
-//! budget ≤ 0.80 · limit − the highest of others in the last 6 s        (down at once)
-//! budget → 0.80 · limit − the highest of others in the last 60 s       (up by ≤ 2 % of the limit per second)
-//!          (in the last 12 s, if that is half as much again)
-//! grant  = 0.88 · limit − usage
+//! others = usage − Σ idle − Σ lent − what pools freed and the allocator still holds
+//! room   = 0.82 · limit − the peak of others − the mean of Σ lent − trim
+//! budget ≤ room by the highest of the last 6 s                         (down at once)
+//! budget → room by the highest of the last 30 s                        (up by ≤ 2 % of the limit per second)
+//!          (of the last 12 s, if that is half as much again)
+//! grant  = 0.88 · limit − usage, or this process's share of it
 //! ```
 //!
-//! What is lent belongs to others, and so does what a leak holds: it makes the budget smaller and is never part
-//! of it. Bands of usage that set capacities oscillate, because capacity moves usage; here capacity follows what
-//! the pools do *not* own, and what they hold idle cancels out.
+//! What a leak holds is lent and makes the budget smaller; it is never part of it. Bands of usage that set capacities
+//! oscillate, because capacity moves usage; here capacity follows what the pools do *not* own, and what they hold idle
+//! cancels out.
 //!
-//! The windows: demands that swap every few seconds leave a peak once per swap, and peaks of noise differ. With
-//! one window of 6 s the budget would grow in each calm phase and be cut in each busy one; so growth looks back
-//! further than the cut, unless there is so much room that something must be over.
+//! The windows: others that come and go leave a peak each time, and peaks of noise differ. With one window of 6 s the
+//! budget would grow in each calm phase and be cut in each busy one; so growth looks back further than the cut, unless
+//! there is so much room that something must be over.
 //!
-//! The mark of the grant: creates alone must not enter high (.92). What lies between .88 and .92 is what they
-//! have charged and not touched yet, and what others take, until the next tick looks. .88 is also where high is
-//! left, so a full grant does not keep a state up.
+//! The marks: what pools may fill ends below elevated (.85), so that a full budget alone raises no state. Creates alone
+//! must not enter high (.92). What lies between .88 and .92 is what they have charged and not touched yet, and what
+//! others take, until the next tick looks. .88 is also where high is left, so a full grant does not keep a state up.
+//! All of these figures are what came out best in `docs/control.md`.
 
 use super::arbiter::{Arbiter, Terms};
 use super::budget::{Budget, GROW_PERMILLE_PER_S, PATIENCE, Room};
@@ -33,7 +35,7 @@ use super::{Inputs, Plan, Policy, PoolPlan, Pressure, safe_bytes, share_of};
 use std::time::Duration;
 
 /// The share of the limit that pools and others together may fill, thousandths.
-const FILL_PERMILLE: u64 = 800;
+const FILL_PERMILLE: u64 = 820;
 /// The share of the limit up to which creates are granted, thousandths.
 const GRANT_PERMILLE: u64 = 880;
 /// Budgets below this share of the limit may grow without proof of use, thousandths: a pool that may hold
@@ -41,9 +43,15 @@ const GRANT_PERMILLE: u64 = 880;
 const PROOF_FROM_PERMILLE: u64 = 20;
 /// A purge is worth its cost from this share of the limit on, thousandths.
 const PURGE_PERMILLE: u64 = 50;
-/// Time without a good reading after which the budget decays.
+/// Time without a good reading after which the budget decays, and at which it has reached its safe value: a tick before
+/// the five seconds that a plan holds.
 const DECAY_AFTER: Duration = Duration::from_secs(3);
-/// The default policy: all pools together may hold idle 0.80 of the limit, minus the peak of what they do not own.
+const SAFE_AFTER: Duration = Duration::from_millis(4500);
+/// Resident memory of this process from which on, as a share of usage, it is alone in its group, thousandths: the rest is
+/// the kernel's, for it.
+const ALONE_PERMILLE: u64 = 800;
+/// The default policy: all pools together may hold idle 0.82 of the limit, minus the peak of what they do not own and
+/// what they lend on the average.
 /// That shrinks at once and grows by at most 2 % of the limit per second, with evidence; creates are granted
 /// headroom up to 0.88 of the limit. Entering critical halves the budget once.
 #[derive(Clone, Debug, Default)]
@@ -149,7 +157,7 @@ impl Tide {
         reasons.extend(self.budget.shrink(target, others));
         if since > DECAY_AFTER {
             let safe = safe_bytes(self.signals.last_limit_bytes());
-            reasons.push(self.budget.decay(now, safe));
+            reasons.push(self.budget.decay(now, safe, SAFE_AFTER.saturating_sub(since)));
         } else {
             self.budget.since_last(now);
         }
@@ -233,10 +241,19 @@ impl Tide {
 /// What creates may take until the next tick. Without a reading, no more than is left of the last grant.
 fn grant_bytes(view: &View, inputs: &Inputs) -> u64 {
     let headroom = share_of(view.limit_bytes, GRANT_PERMILLE).saturating_sub(view.usage_bytes);
+    let headroom = share_of(headroom, own_permille(view, inputs));
     match (view.missing_for, inputs.grant_left_bytes) {
         (Some(_), Some(left)) => headroom.min(u64::try_from(left).unwrap_or(0)),
         _ => headroom,
     }
+}
+
+/// This process's share of what is left: several controlled processes in one group must not spend the same headroom
+/// each, so they share it by what each already has.
+fn own_permille(view: &View, inputs: &Inputs) -> u64 {
+    let Some(rss) = inputs.rss_bytes else { return 1000 };
+    let permille = u128::from(rss) * 1000 / u128::from(view.usage_bytes.max(1));
+    u64::try_from(permille).ok().filter(|permille| *permille < ALONE_PERMILLE).unwrap_or(1000)
 }
 
 fn moves_budget(reason: &Reason) -> bool {

@@ -12,10 +12,8 @@ use std::time::Duration;
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
 /// Objects of a magazine.
 const MAGAZINE: u64 = 64;
-/// What a reuse is taken to save until it has been measured, ns: a small allocation,
-const UNMEASURED_NS: f64 = 20.0;
-/// and touching what grows, per byte.
-const UNMEASURED_NS_PER_BYTE: f64 = 0.02;
+/// What a reuse is taken to save until it has been measured, ns per byte: allocation and first touch.
+const UNMEASURED_NS_PER_BYTE: f64 = 0.05;
 
 /// Nanoseconds saved per second and byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -67,8 +65,8 @@ impl Worths {
 }
 
 /// What a reuse of the pool's objects is taken to save until it has been measured, ns.
-pub(super) fn unmeasured_ns(pool: &PoolInputs) -> f64 {
-    UNMEASURED_NS + UNMEASURED_NS_PER_BYTE * pool.expected_weight_bytes as f64
+fn unmeasured_ns(pool: &PoolInputs) -> f64 {
+    UNMEASURED_NS_PER_BYTE * pool.expected_weight_bytes as f64
 }
 
 fn counts(pool: &PoolInputs) -> Counts {
