@@ -4,9 +4,13 @@
 //! thread-local destructor. A guard that is dropped after that destructor (in another thread-local's, or at
 //! process exit) gets no id any more: its pool serves it through the depot.
 
-use crate::sync::{Mutex, PoisonError, notice_fork, try_lock};
+use crate::sync::{Mutex, PoisonError, notice_fork, try_lock, yield_inside};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+    compiler_fence,
+};
 
 /// Ids at once. A thread beyond them has none and uses the depot.
 pub(crate) const IDS_MAX: u32 = 1 << 14;
@@ -39,14 +43,20 @@ pub(crate) fn assign() -> Option<u32> {
     notice_fork(); // before this thread takes any lock: who finds it held then knows that the holder lives
     let list = ids();
     let id = try_lock(&list)?.take()?;
-    // From here on the destructor gives the id back; if it has run already, this does.
     let mut taken = Some(Taken { id, list });
-    let _ = RELEASE.try_with(|release| release.0.set(taken.take()));
+    yield_inside();
+    // A signal handler that came before this has taken another, and uses it no more. One that comes after it takes
+    // none: what the destructor is to give back below is never one that this thread goes on with.
+    set(id);
+    compiler_fence(SeqCst);
+    yield_inside();
+    // From here on the destructor gives the id back; if it has run already, this does.
+    let before = RELEASE.try_with(|release| release.0.replace(taken.take()));
     if taken.is_some() {
         set(EXITED);
         return None;
     }
-    set(id);
+    drop(before);
     Some(id)
 }
 
@@ -120,6 +130,7 @@ struct Release(Cell<Option<Taken>>);
 impl Drop for Release {
     fn drop(&mut self) {
         set(EXITED);
+        compiler_fence(SeqCst); // a signal handler must not find an id that was given back
         drop(self.0.take());
         // loom ends a model while threads still run destructors; what is swept lives in statics that are gone.
         #[cfg(not(ebbpool_loom))]
@@ -174,6 +185,7 @@ loom::thread_local! {
 #[cfg(all(test, not(ebbpool_loom)))]
 pub(crate) mod tests {
     use super::*;
+    use crate::sync::test_hook;
 
     /// All ids that are left, each given back when it is dropped.
     pub(crate) fn take_all() -> Vec<Taken> {
@@ -193,6 +205,45 @@ pub(crate) mod tests {
         pub(crate) fn id(&self) -> u32 {
             self.id
         }
+    }
+
+    /// The id that this thread will give back.
+    fn kept() -> Option<u32> {
+        RELEASE.with(|release| {
+            let taken = release.0.take();
+            let id = taken.as_ref().map(Taken::id);
+            release.0.set(taken);
+            id
+        })
+    }
+
+    /// What a signal handler takes is given back, or kept for good: never used after it was given back.
+    #[test]
+    fn a_thread_that_a_handler_interrupts_while_it_takes_an_id_has_one_in_the_end() {
+        for interrupted_at in 0..3 {
+            let thread = std::thread::spawn(move || {
+                let interruptions = std::rc::Rc::new(Cell::new(0));
+                let count = std::rc::Rc::clone(&interruptions);
+                let until_it_has_one = || std::iter::repeat_with(assign).find_map(|id| id);
+                interrupt(interrupted_at, move || {
+                    count.set(1);
+                    assert!(until_it_has_one().is_some());
+                });
+                let id = until_it_has_one();
+                test_hook::unset();
+                assert_eq!((id, kept()), (Some(current()), Some(current())), "at point {interrupted_at}");
+                interruptions.get()
+            });
+            assert_eq!(thread.join().unwrap(), u32::from(interrupted_at < POINTS));
+        }
+    }
+
+    /// Where it can be interrupted with an id that is not yet its own, or not yet to be given back.
+    const POINTS: u32 = 2;
+
+    /// Runs `handler` at this thread's yield point of that number.
+    fn interrupt(at: u32, handler: impl Fn() + 'static) {
+        test_hook::set_anywhere(move || if at == 0 { handler() } else { interrupt(at - 1, handler) });
     }
 
     #[test]
