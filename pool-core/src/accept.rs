@@ -58,19 +58,19 @@ impl Shared {
         Ok(Room::Slot(slot))
     }
 
-    /// Makes room in a full magazine: half of it goes to the depot on its own credit, and the newcomer needs one.
+    /// Makes room in a full magazine: half of it goes to the depot on its own credit, and the newcomer needs one, unless
+    /// the slot has some left. A magazine that is full of heavy objects may have credit for many light ones.
     fn overflow(&self, slot: &mut Within<'_>, weight: u64) -> Result<(), DropReason> {
-        let credit = self.account.credit.take(1, signed(weight));
-        let sent = self.send_half(slot);
-        if !credit {
+        self.send_half(slot)?;
+        let (need_objects, need_bytes) = missing(slot, weight);
+        if (need_objects, need_bytes) == (0, 0) {
+            return Ok(());
+        }
+        if !self.account.credit.take(i64::from(need_objects), signed(need_bytes)) {
             return Err(DropReason::Full);
         }
-        if sent.is_err() {
-            self.account.credit.give(1, signed(weight));
-            return sent;
-        }
         let (objects, bytes) = slot.credit();
-        slot.set_credit(objects + 1, bytes + weight);
+        slot.set_credit(objects + need_objects, bytes + need_bytes);
         Ok(())
     }
 
@@ -92,9 +92,7 @@ impl Shared {
     /// Gets the slot credit for one more object of `weight`, and with luck for some more after it.
     fn raise_credit(&self, slot: &Slot, weight: u64) -> bool {
         let (objects, bytes) = slot.credit();
-        let (len, held) = (u32::try_from(slot.len()).unwrap_or(u32::MAX), slot.bytes());
-        let need_objects = (len + 1).saturating_sub(objects);
-        let need_bytes = (held + weight).saturating_sub(bytes);
+        let (need_objects, need_bytes) = missing(slot, weight);
         let (free_objects, free_bytes) = self.account.credit.free();
         // A quarter of what is free at most and half of a fair share, so that one slot does not take everything.
         let most = u32::try_from(self.account.credit.magazine(weight)).unwrap_or(u32::MAX);
@@ -135,6 +133,13 @@ impl Shared {
             reason(refused)
         })
     }
+}
+
+/// The credit, objects and bytes, that a slot lacks for one more object of that weight.
+fn missing(slot: &Slot, weight: u64) -> (u32, u64) {
+    let (objects, bytes) = slot.credit();
+    let len = u32::try_from(slot.len()).unwrap_or(u32::MAX);
+    ((len + 1).saturating_sub(objects), (slot.bytes() + weight).saturating_sub(bytes))
 }
 
 /// A place for one object.

@@ -1,5 +1,6 @@
 //! Tests that need the inside: a thread held inside its fast path, counts of live insides.
 
+mod credit;
 mod cycles;
 mod drain;
 #[cfg(target_os = "linux")]
