@@ -51,9 +51,14 @@ impl Due {
 /// Leases of one arm in a row.
 pub(crate) const ARM: u32 = 16;
 
-/// What one slot has ahead, in numbers of gets. Guarded like the rest of the slot; zeroed bits mean "at once".
+/// What one slot has ahead, in numbers of gets. Guarded like the rest of the slot.
+///
+/// A get has its number when it asks what is due, and is counted when it has its object: where it creates, others may
+/// come between, and it may fail. So numbers run ahead of the count, by as many gets as went to create and were not
+/// counted here. Callers know the count only, in what they pass and in what they are told.
 #[derive(Debug)]
 pub(crate) struct Events {
+    ahead: AtomicU64,
     lease: AtomicU64,
     bypass: AtomicU64,
     trial: AtomicU64,
@@ -106,6 +111,7 @@ const WHOLE: u64 = 1 << 32;
 impl Events {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
+            ahead: AtomicU64::new(0),
             lease: AtomicU64::new(u64::MAX),
             bypass: AtomicU64::new(u64::MAX),
             trial: AtomicU64::new(u64::MAX),
@@ -116,6 +122,7 @@ impl Events {
 
     /// Draws all events anew: the rates have changed. Returns the earliest. Inside only (S1).
     pub(crate) fn redraw(&self, gets: u64, rates: &Rates) -> u64 {
+        let gets = self.number(gets);
         self.trial_left.store(0, Relaxed);
         self.lease.store(self.lease_from(gets, rates), Relaxed);
         self.bypass.store(self.bypass_from(gets, rates), Relaxed);
@@ -125,6 +132,7 @@ impl Events {
 
     /// What is due at a get that will be number `gets`, and the next event after it. Inside only (S1).
     pub(crate) fn take(&self, gets: u64, rates: &Rates) -> (Due, u64) {
+        let gets = self.number(gets);
         let mut due = Due::default();
         if gets >= self.lease.load(Relaxed) {
             due.record = true;
@@ -148,11 +156,32 @@ impl Events {
         (due, self.earliest(gets + 1))
     }
 
-    fn earliest(&self, gets: u64) -> u64 {
-        if self.trial_left.load(Relaxed) > 0 {
-            return gets;
+    /// The number that was given last goes to a get that is not counted yet. Returns what becomes of the next event.
+    pub(crate) fn run_ahead(&self, next: u64) -> u64 {
+        self.ahead.store(self.ahead.load(Relaxed) + 1, Relaxed);
+        next.saturating_sub(1)
+    }
+
+    /// A get was counted whose number had been given before. One that never is leaves the numbers ahead for good.
+    pub(crate) fn fall_back(&self, next: u64) -> u64 {
+        let ahead = self.ahead.load(Relaxed);
+        if ahead == 0 {
+            return next; // it had no number here
         }
-        self.lease.load(Relaxed).min(self.bypass.load(Relaxed)).min(self.trial.load(Relaxed))
+        self.ahead.store(ahead - 1, Relaxed);
+        next.saturating_add(1)
+    }
+
+    /// The number of a get before which `gets` were counted.
+    fn number(&self, gets: u64) -> u64 {
+        gets + self.ahead.load(Relaxed)
+    }
+
+    /// The count of gets at which the earliest event comes, for a get of this number.
+    fn earliest(&self, number: u64) -> u64 {
+        let event = self.lease.load(Relaxed).min(self.bypass.load(Relaxed)).min(self.trial.load(Relaxed));
+        let event = if self.trial_left.load(Relaxed) > 0 { number } else { event };
+        event.saturating_sub(self.ahead.load(Relaxed))
     }
 
     /// 0 to 2n−2 gets from here, each as likely.

@@ -4,9 +4,8 @@ use crate::entry::Entry;
 use crate::events::Due;
 use crate::node::NodePtr;
 use crate::shared::{Shared, home, signed};
-use crate::slot::{Within, attention};
+use crate::slot::Within;
 use crate::sync::atomic::Ordering::Relaxed;
-use crate::thread_id;
 
 impl Shared {
     /// What the next get is to do, and an idle object for it, if it may have one and there is one.
@@ -19,22 +18,13 @@ impl Shared {
         if due.timed().is_some() {
             due.started_ns = self.age_ns();
         }
-        if !due.may_reuse() {
-            return (None, due);
-        }
-        let node = self.take_idle(&entry);
-        if node.is_some() {
-            entry.add(&entry.counters().gets, 1);
+        let node = if due.may_reuse() { self.take_idle(&entry) } else { None };
+        match (&node, &entry.slot) {
+            (Some(_), _) => entry.add(&entry.counters().gets, 1),
+            (None, Some(slot)) => slot.go_create(),
+            (None, None) => {}
         }
         (node, due)
-    }
-
-    /// A get that this thread's slot began was not counted there, because it ended without an object or a drainer
-    /// came: the slot's next get has the same number, and what was due at that number has been taken.
-    pub(crate) fn draw_anew(&self) {
-        if let Some(slot) = self.table.find(thread_id::current()) {
-            slot.set(attention::REDRAW);
-        }
     }
 
     /// An idle object for a get that does not create, and so takes part in no experiment: whatever is due, it reuses,
@@ -73,8 +63,8 @@ impl Shared {
             entry.add(&counters.bypassed, 1);
         }
         entry.add(&counters.gets, 1);
-        if entry.slot.is_none() {
-            self.draw_anew();
+        if let Some(slot) = &entry.slot {
+            slot.came_back();
         }
     }
 

@@ -197,6 +197,5 @@ impl<'a> Charge<'a> {
 impl Drop for Charge<'_> {
     fn drop(&mut self) {
         self.shared.credit_grant(self.bytes);
-        self.shared.draw_anew();
     }
 }

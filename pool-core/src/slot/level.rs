@@ -30,6 +30,19 @@ impl Slot {
         due
     }
 
+    /// The get whose events were asked for goes on outside, to create: the next one, perhaps inside that create, has
+    /// another number. Inside only (S1).
+    pub(crate) fn go_create(&self) {
+        let next = self.events.run_ahead(self.next_event.load(Relaxed));
+        self.next_event.store(next, Relaxed);
+    }
+
+    /// A get that went to create is counted now. Inside only (S1).
+    pub(crate) fn came_back(&self) {
+        let next = self.events.fall_back(self.next_event.load(Relaxed));
+        self.next_event.store(next, Relaxed);
+    }
+
     /// Gives up credit that holds nothing, if the capacity was cut; returns it. Inside only (S1).
     pub(crate) fn give_up_unused(&self) -> (u32, u64) {
         if self.attention(Relaxed) & attention::RECREDIT == 0 {

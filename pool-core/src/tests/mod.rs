@@ -12,6 +12,7 @@ mod knobs;
 mod ledger;
 mod lifetime;
 mod litmus;
+mod nested;
 mod owners;
 #[cfg(target_os = "linux")]
 mod signal;
