@@ -17,7 +17,7 @@ use crate::sync::atomic::{
     AtomicU32, AtomicU64,
     Ordering::{Relaxed, Release},
 };
-use crate::sync::{MAGAZINE, UnsafeCell};
+use crate::sync::{MAGAZINE, UnsafeCell, yield_halfway};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -215,13 +215,14 @@ struct Gap<'a> {
 impl Drop for Gap<'_> {
     fn drop(&mut self) {
         let (slot, n, len) = (self.slot, self.n, self.slot.len());
+        slot.load.empty(); // some stand twice below, and who is forked now must not find them
         for i in n..len {
             // SAFETY: S1 or S2, as for who made the gap, and below `len` (S4). Each is moved to where one was taken.
             unsafe { slot.write(i - n, slot.read(i)) };
+            yield_halfway();
         }
-        slot.load.set_len(short(len - n));
+        slot.load.refill(short(len - n), self.bytes);
         slot.low.store(slot.low.load(Relaxed).saturating_sub(short(n)), Relaxed);
-        slot.load.set_bytes(self.bytes);
     }
 }
 

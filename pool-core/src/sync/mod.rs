@@ -113,6 +113,13 @@ mod native {
         test_hook::run(false);
     }
 
+    /// A place where a thread has half changed what the child of a fork would find. Nothing in a normal build.
+    #[inline(always)]
+    pub(crate) fn yield_halfway() {
+        #[cfg(test)]
+        test_hook::run_halfway();
+    }
+
     #[cfg(any(test, ebbpool_fuzz))]
     pub(crate) mod test_hook {
         use std::cell::RefCell;
@@ -134,6 +141,22 @@ mod native {
         /// Runs `hook` at this thread's next yield point of any kind.
         pub(crate) fn set_anywhere(hook: impl FnOnce() + 'static) {
             HOOK.with(|h| *h.borrow_mut() = Some(Hook { entrance_only: false, run: Box::new(hook) }));
+        }
+
+        #[cfg(test)]
+        thread_local!(static HALFWAY: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) });
+
+        /// Runs `hook` where this thread is next halfway.
+        #[cfg(test)]
+        pub(crate) fn set_halfway(hook: impl FnOnce() + 'static) {
+            HALFWAY.with(|h| *h.borrow_mut() = Some(Box::new(hook)));
+        }
+
+        #[cfg(test)]
+        pub(crate) fn run_halfway() {
+            if let Ok(Some(hook)) = HALFWAY.try_with(|h| h.borrow_mut().take()) {
+                hook();
+            }
         }
 
         /// Whether a hook waits for its yield point.
@@ -208,4 +231,5 @@ mod under_loom {
     /// loom switches threads at each atomic access already.
     pub(crate) fn yield_point() {}
     pub(crate) fn yield_inside() {}
+    pub(crate) fn yield_halfway() {}
 }

@@ -1,11 +1,12 @@
 //! A fork while another thread holds every lock there is.
 
 use super::sys::{in_forked_child, mode, passes_alone};
-use super::{balanced, buffers, drain};
+use super::{balanced, buffers, drain, take_an_id};
 use crate::managed::{Collected, Managed, Taken};
+use crate::sync::test_hook;
 use crate::{
     Applied, Author, Capacity, Change, DropReason, Eviction, Fenced, Job, KnobKind, KnobSet, Knobs, Pool,
-    PoolStats, Registry, Setting, Suspect, thread_id,
+    PoolStats, Ratio, Registry, Sampling, Setting, Suspect, thread_id,
 };
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -113,6 +114,45 @@ fn a_child_goes_on_without_the_locks_that_others_held() {
     let stats = registry.pass(Job::Snapshot).remove(0).1.snapshot.unwrap();
     assert!(stats.consistent);
     assert_eq!((stats.imbalance, stats.lent_objects, stats.capacity_objects), (0, 0, 1024));
+}
+
+/// A drainer of the parent has taken half of a magazine and moves the rest to its place.
+#[test]
+fn a_child_finds_nothing_twice_in_a_magazine_that_was_half_changed() {
+    const NAME: &str = "tests::fork::a_child_finds_nothing_twice_in_a_magazine_that_was_half_changed";
+    if mode().is_none() {
+        passes_alone(NAME, "alone");
+        return;
+    }
+    take_an_id();
+    let registry = Registry::new();
+    let half = Sampling::DEFAULT.with_evict_ratio(Ratio::new(0.5).unwrap());
+    let builder = Pool::builder("half").registry(&registry).knob(Setting::Sampling(half));
+    let pool = &builder.build_with(Vec::<u8>::new).unwrap();
+    drop((0..6).map(|_| pool.get()).collect::<Vec<_>>());
+    let later = |n: u32| Instant::now() + n * Eviction::DEFAULT.cycle();
+    registry.cycle(later(1)); // from now on all six are surplus, as far as is known
+    let (here, is_halfway) = channel();
+    let (let_go, go) = channel::<()>();
+    thread::scope(|scope| {
+        let drainer = scope.spawn(|| {
+            test_hook::set_halfway(move || {
+                here.send(()).unwrap();
+                go.recv().unwrap();
+            });
+            registry.cycle(later(2)).remove(0).1.moved_objects
+        });
+        is_halfway.recv().unwrap();
+        let result = in_forked_child(|| {
+            let stats = registry.pass(Job::Snapshot).remove(0).1.snapshot.unwrap();
+            assert_eq!((stats.duplicates, stats.lent_objects), (0, 0), "{stats:?}");
+            assert!(drain(&registry) <= 3);
+            bursts(pool);
+        });
+        let_go.send(()).unwrap();
+        assert_eq!((drainer.join().unwrap(), result), (3, Ok(())));
+    });
+    assert_eq!(balanced(&registry).idle_objects, 6);
 }
 
 fn in_the_child(registry: &Registry, pool: &Pool<Vec<u8>>) {

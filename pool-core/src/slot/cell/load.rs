@@ -3,7 +3,11 @@
 
 use super::Slot;
 use crate::sync::MAGAZINE;
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Relaxed, Release},
+    fence,
+};
 
 #[repr(C)]
 pub(super) struct Load {
@@ -46,6 +50,20 @@ impl Load {
     #[inline(always)]
     pub(super) fn set_bytes(&self, bytes: u64) {
         self.bytes.store(bytes, Relaxed);
+    }
+
+    /// Nothing is there while entries change places: a fork copies memory at any moment, and in the child this thread
+    /// does not go on.
+    pub(super) fn empty(&self) {
+        self.set_bytes(0);
+        self.set_len(0);
+        fence(Release); // the entries change later
+    }
+
+    /// So much is there, at last.
+    pub(super) fn refill(&self, len: u32, bytes: u64) {
+        self.bytes.store(bytes, Release);
+        self.len.store(len, Release); // the entries have changed earlier
     }
 
     /// Whether one more object of that weight is within the credit, and so has a place (S4).
