@@ -3,7 +3,7 @@
 use super::{Drainer, Shut};
 use crate::fence;
 use crate::slot::attention;
-use crate::sync::{Mutex, PoisonError, try_lock};
+use crate::sync::{Mutex, PoisonError, notice_fork, try_lock};
 use crate::table::Table;
 
 /// How many slots were marked, the first ones of the table, and the fence epoch after that.
@@ -37,10 +37,12 @@ impl Mark {
 impl Table {
     /// Waits for whoever drains.
     pub(crate) fn drainer(&self) -> Drainer<'_> {
+        notice_fork(); // S2: a lock that seems to be of another process is replaced after a while, held or not
         Drainer { table: self, marked: self.marks.0.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
     pub(crate) fn try_drainer(&self) -> Option<Drainer<'_>> {
+        notice_fork(); // as above
         Some(Drainer { table: self, marked: try_lock(&self.marks.0)? })
     }
 

@@ -1,7 +1,7 @@
 //! A fork while another thread holds every lock there is.
 
 use super::sys::{in_forked_child, mode, passes_alone};
-use super::{balanced, buffers, drain, take_an_id};
+use super::{PATIENCE, balanced, buffers, drain, take_an_id};
 use crate::managed::{Collected, Managed, Taken};
 use crate::sync::test_hook;
 use crate::{
@@ -154,6 +154,41 @@ fn a_child_finds_nothing_twice_in_a_magazine_that_was_half_changed() {
     });
     assert_eq!(balanced(&registry).idle_objects, 6);
 }
+
+/// The thread that forked has an id and takes no other; it is not told that it lives in another process.
+#[test]
+fn a_child_has_one_drainer_at_a_time() {
+    if mode().is_none() {
+        passes_alone("tests::fork::a_child_has_one_drainer_at_a_time", "alone");
+        return;
+    }
+    take_an_id();
+    let pool = buffers(&Registry::new());
+    bursts(&pool);
+    let result = in_forked_child(|| {
+        let keeper = pool.keeper();
+        let table = &keeper.shared().table;
+        let (begun, has_begun) = channel();
+        let (done, is_done) = channel();
+        let first = table.drainer();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                take_an_id(); // this one notices the fork
+                begun.send(()).unwrap();
+                drop(table.drainer());
+                done.send(()).unwrap();
+            });
+            has_begun.recv().unwrap();
+            assert!(is_done.recv_timeout(FOR_LOST).is_err(), "two drainers");
+            drop(first);
+            is_done.recv_timeout(PATIENCE).unwrap();
+        });
+    });
+    assert_eq!(result, Ok(()));
+}
+
+/// Longer than a lock is waited for whose holder may not have come along.
+const FOR_LOST: Duration = Duration::from_millis(500);
 
 fn in_the_child(registry: &Registry, pool: &Pool<Vec<u8>>) {
     // The data path waits for nobody. This slot is marked: everything goes to a depot that cannot be had.
