@@ -22,7 +22,7 @@ impl Counts {
 
     pub(super) fn hold(&self) {
         // Relaxed: who counts up holds a count already.
-        self.refs.fetch_add(1, Relaxed);
+        at_most(self.refs.fetch_add(1, Relaxed));
     }
 
     /// Whether others are left.
@@ -40,12 +40,28 @@ impl Counts {
 
     pub(super) fn hold_handle(&self) {
         // Relaxed: who clones holds a handle already.
-        self.handles.fetch_add(1, Relaxed);
+        at_most(self.handles.fetch_add(1, Relaxed));
     }
 
     /// Whether others are left.
     pub(super) fn give_up_handle(&self) -> bool {
         // AcqRel: the last handle sees what the others did before they went.
         self.handles.fetch_sub(1, AcqRel) != 1
+    }
+}
+
+/// A count that is too high ends the process, as that of an `Arc` does: handles that are cloned and forgotten cost no
+/// memory, and where a word has 32 bits the count would soon begin anew at 0.
+fn at_most(before: usize) {
+    if before > usize::MAX / 2 {
+        std::process::abort();
+    }
+}
+
+#[cfg(all(test, not(ebbpool_loom)))]
+impl Counts {
+    /// As if so many handles had been cloned and forgotten.
+    pub(crate) fn pretend_handles(&self, n: usize) {
+        self.handles.store(n, Relaxed);
     }
 }

@@ -80,3 +80,18 @@ fn a_panic_among_those_that_are_taken_gives_nothing_out_twice() {
     slot.push(left);
     assert_eq!((slot.len(), slot.bytes()), (1, keeper.stats().idle_bytes));
 }
+
+/// In 32 bits the count would begin anew at 0, and the next handle that is dropped would free what others use.
+#[cfg(target_os = "linux")]
+#[test]
+fn too_many_forgotten_handles_end_the_process() {
+    let pool = pool();
+    let after = |handles| {
+        super::sys::in_forked_child(|| {
+            pool.keeper().shared().account.counts.pretend_handles(handles);
+            std::mem::forget(pool.clone());
+        })
+    };
+    assert_eq!(after(usize::MAX / 2), Ok(()));
+    assert_eq!(after(usize::MAX / 2 + 1), Err(format!("the child was killed by signal {}", libc::SIGABRT)));
+}
