@@ -174,8 +174,9 @@ impl<T, R> Owned<T, R> {
     /// The inside, and to change the value and what is noted beside it.
     #[inline(always)]
     pub(crate) fn view(&mut self) -> (&Inside<T, R>, &mut T, &mut Notes) {
-        // SAFETY: N1; I2, and the inside stands elsewhere.
-        let (node, inside) = unsafe { (self.0.as_mut(), self.0.as_ref().head.inside.cast().as_ref()) };
+        // SAFETY: I2, and the inside stands elsewhere; N1. In this order: whoever reads by way of the pointer ends what
+        // was borrowed from it to be changed.
+        let (inside, node) = unsafe { (self.0.as_ref().head.inside.cast().as_ref(), self.0.as_mut()) };
         (inside, &mut node.value, &mut node.head.notes)
     }
 
