@@ -3,6 +3,7 @@
 //! It holds no handle of any pool, so a pool ends when its last handle does; finished pools are forgotten at
 //! the next pass or registration.
 
+use crate::close::drop_panic;
 use crate::fence::{self, Fenced};
 use crate::grant::Grant;
 use crate::managed::{Collected, Job, Managed, Taken};
@@ -11,6 +12,7 @@ use crate::sync::{Mutex, PoisonError, try_lock};
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -102,7 +104,7 @@ impl Registry {
     }
 
     /// Calls `alarm` whenever a create finds the grant used up. It runs on the creating thread and must not
-    /// wait: wake your controller and return.
+    /// wait: wake your controller and return. If it panics, the create goes on.
     ///
     /// ```
     /// # use pool_core::{Pool, Registry};
@@ -257,6 +259,13 @@ impl Registry {
         }
         // A value that is dropped for a create may create itself; once is enough, or drops would nest without end.
         let Some(_once) = Once::enter() else { return };
+        // Caches and alarms of others run in there, and none of them may end a get.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.make_room(missing))) {
+            drop_panic(panic);
+        }
+    }
+
+    fn make_room(&self, missing: u64) {
         let taken = self.reclaim(missing);
         // Each object's drop credits the grant; what is still condemned is credited when it is dropped.
         self.0.grant.count_reclaimed(taken.bytes);

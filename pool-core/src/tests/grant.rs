@@ -95,3 +95,17 @@ fn a_create_that_panics_costs_nothing() {
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool.get())).is_err());
     assert_eq!(registry.grant().left(), Some(1 << 20));
 }
+
+#[test]
+fn an_alarm_that_panics_costs_the_create_nothing() {
+    let registry = Registry::new();
+    let pool = boxes(&registry, "a");
+    drop(pool.get());
+    registry.on_grant_used_up(|| panic!("the controller is broken, as told"));
+    registry.grant().set(Some(0));
+    let lent = [pool.get(), pool.get()];
+    let one = i64::try_from(BOX as u64 + NODE).unwrap();
+    assert_eq!((registry.grant().left(), registry.grant().exceeded_total()), (Some(-one), 1));
+    drop(lent);
+    assert_eq!(balanced(&registry).imbalance, 0);
+}
