@@ -74,9 +74,10 @@ impl Shared {
         Ok(())
     }
 
-    /// Sends the older half of the magazine to the depot, with its credit.
+    /// Sends the older half of the magazine to the depot, with its credit; the only object, if there is one. Else a thread
+    /// that only returns would keep it from those that get.
     fn send_half(&self, slot: &mut Within<'_>) -> Result<(), DropReason> {
-        let half = slot.len() / 2;
+        let half = slot.len().div_ceil(2);
         if half == 0 {
             return Ok(());
         }

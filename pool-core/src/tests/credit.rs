@@ -38,3 +38,31 @@ fn a_heavy_object_beside_credit_for_many_light_ones_costs_no_capacity() {
         assert_eq!(all_credit(&pool), (256, 1 << 20), "after {round} rounds");
     }
 }
+
+/// What a thread returns and does not get itself must not lie in its magazine for ever, however little the pool may hold.
+#[test]
+fn a_small_pool_serves_a_thread_that_gets_what_another_returns() {
+    take_an_id();
+    for (capacity, created_at_most) in [(1, 70), (2, 40), (4, 10), (8, 10)] {
+        let registry = Registry::new();
+        let pool = vecs(&registry, Capacity::new(capacity, 1 << 20).unwrap());
+        let (send, returned) = std::sync::mpsc::sync_channel(0);
+        let (done, is_done) = std::sync::mpsc::sync_channel(0);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                take_an_id();
+                for object in returned {
+                    drop(object);
+                    done.send(()).unwrap();
+                }
+            });
+            for _ in 0..100 {
+                send.send(pool.get()).unwrap();
+                is_done.recv().unwrap();
+            }
+            drop(send);
+        });
+        let created = pool.stats().gets.created;
+        assert!(created <= created_at_most, "{created} of 100 created with room for {capacity}");
+    }
+}
