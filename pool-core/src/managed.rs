@@ -269,6 +269,9 @@ pub trait Managed: Send + Sync {
     }
 
     /// Phase one of a pass: asks every slot to stop.
+    ///
+    /// Passes exclude one another: an implementation of this or of [`collect`](Self::collect) that began another pass
+    /// of its registry would wait for itself for ever.
     fn mark(&self);
 
     /// Phase two of a pass: visits every marked slot once, does `job`, and lets the slots go. A slot whose

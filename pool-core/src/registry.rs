@@ -130,7 +130,8 @@ impl Registry {
     /// One pass over all pools: marks every slot, issues one heavy fence, visits every slot once.
     ///
     /// The result has one entry a pool, in the order of [`pools`](Self::pools) at the start of the pass.
-    /// Waits only for another pass. Costs one fence (12–20 µs with busy threads) and some nanoseconds a slot.
+    /// Waits only for another pass, so it must not be called by a [`Managed`] that is being passed over. Costs one
+    /// fence (12–20 µs with busy threads) and some nanoseconds a slot.
     ///
     /// ```
     /// # use pool_core::{Job, Pool, Registry};
