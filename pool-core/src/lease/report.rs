@@ -4,7 +4,7 @@ use super::Suspect;
 use std::fmt;
 use std::panic::Location;
 
-/// What [`LeakCheck::finish`] found; prints with a line for each pool and site.
+/// What [`LeakCheck::finish`](crate::LeakCheck::finish) found; prints with a line for each pool and site.
 ///
 /// ```
 /// use pool_core::{LeakCheck, Pool};
