@@ -126,6 +126,16 @@ pub(crate) fn rethrow(panic: Option<Box<dyn Any + Send>>) {
     }
 }
 
+/// Drops what may panic: in the middle of another panic that would abort, and goes no further.
+pub(crate) fn drop_calmly<T>(value: T) {
+    if !std::thread::panicking() {
+        return drop(value);
+    }
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        drop_panic(panic);
+    }
+}
+
 /// Drops what a panic carried. If that panics in turn, what it carries stays for ever.
 pub(crate) fn drop_panic(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

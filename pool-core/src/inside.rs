@@ -12,7 +12,7 @@ mod counts;
 
 pub(crate) use self::counts::Counts;
 use crate::alive;
-use crate::close::close;
+use crate::close::{close, drop_calmly};
 use crate::recycle::Recycler;
 use crate::shared::Shared;
 use std::mem::ManuallyDrop;
@@ -78,7 +78,7 @@ impl<T, R> Drop for Counted<T, R> {
         self.shared.account.counts.see_all();
         alive::remove(self.0.addr());
         // SAFETY: the count is 0: nobody else can reach it (I1), and it came from `Box::leak`.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        drop_calmly(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 

@@ -245,3 +245,26 @@ fn zero_sized_and_over_aligned_values_work() {
     let page = pages.get();
     assert_eq!((&raw const *page).addr() % 4096, 0);
 }
+
+/// The last object of a pool takes the pool along, and what its closures captured.
+#[test]
+fn what_a_closure_captured_may_panic_in_the_middle_of_another_panic() {
+    struct Explodes;
+    impl Drop for Explodes {
+        fn drop(&mut self) {
+            panic!("captured, as told");
+        }
+    }
+    let thread = thread::spawn(|| {
+        let captured = Explodes;
+        let pool = Pool::new("captured", move || {
+            let _ = &captured;
+            vec![0_u8; 10]
+        });
+        let _last = pool.get();
+        drop(pool);
+        panic!("the first");
+    });
+    let first = thread.join().unwrap_err();
+    assert_eq!(first.downcast_ref::<&str>(), Some(&"the first"));
+}
