@@ -1,7 +1,7 @@
 //! What must be remembered from tick to tick to tell a status: peaks, counts, the last decision.
 
 use crate::act::Done;
-use crate::decide::{Plan, Pressure, Reason, State, share_of};
+use crate::decide::{Plan, PoolPlan, Pressure, Reason, State, share_of};
 use crate::mode::Mode;
 use crate::seen::{Seen, SeenPool};
 use crate::sense::{Reading, Source};
@@ -95,7 +95,7 @@ impl History {
             last_decision: self.last_decision.clone(),
             knob_reversals: done.knob_reversals,
         };
-        let pools = seen.pools.iter().map(|pool| brief(pool, plan.as_ref())).collect();
+        let pools = seen.pools.iter().enumerate().map(|(at, pool)| brief(at, pool, plan.as_ref())).collect();
         let decisions_by_reason = self.by_reason.clone();
         Status { memory, pools, plan, decisions_by_reason, config: None, tick_time: Duration::ZERO }
     }
@@ -117,8 +117,11 @@ impl History {
     }
 }
 
-fn brief(pool: &SeenPool, plan: Option<&Plan>) -> PoolBrief {
-    let planned = plan.and_then(|plan| plan.pools.iter().find(|p| p.name == pool.stats.name));
+fn brief(at: usize, pool: &SeenPool, plan: Option<&Plan>) -> PoolBrief {
+    let is_it = |planned: &&PoolPlan| planned.name == pool.stats.name;
+    // Plans come in the order of the pools; a policy may leave some out.
+    let planned =
+        plan.and_then(|plan| plan.pools.get(at).filter(is_it).or_else(|| plan.pools.iter().find(is_it)));
     PoolBrief {
         name: pool.stats.name.clone(),
         idle_bytes: pool.stats.idle_bytes,

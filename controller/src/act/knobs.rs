@@ -79,61 +79,75 @@ impl Knobs {
         self.reversals
     }
 
-    /// Writes what `plan` wants. Returns whether anything changed, or would have.
-    pub(crate) fn apply(
+    /// Writes what `plan` wants.
+    pub(super) fn apply(
         &mut self,
         pools: &[Arc<dyn Managed>],
         plan: &Plan,
         limit_bytes: Option<u64>,
-    ) -> bool {
+    ) -> Written {
         if self.pools.len() > pools.len() {
             let names: BTreeSet<&str> = pools.iter().map(|pool| pool.name()).collect();
             self.pools.retain(|name, _| names.contains(name.as_str()));
         }
-        let mut changed = false;
+        let mut written = Written::default();
+        let reason = reason(plan);
         for (at, wanted) in plan.pools.iter().enumerate() {
             let is_it = |pool: &&Arc<dyn Managed>| pool.name() == wanted.name;
             // Plans come in the order of the pools; a policy may leave some out.
             let Some(pool) = pools.get(at).filter(is_it).or_else(|| pools.iter().find(is_it)) else {
                 continue;
             };
+            let knobs = pool.knobs();
             if wanted.capacity_bytes.is_some() || wanted.capacity_objects.is_some() {
-                changed |= self.set_capacity(pool.as_ref(), wanted, &reason(plan), limit_bytes);
+                let change = self.set_capacity(pool.as_ref(), &knobs, wanted, &reason, limit_bytes);
+                written.changed |= change.changed;
+                written.cut |= change.cut;
             }
             let enforce = self.enforce;
-            changed |= self.entry(pool.name()).tuning.apply(pool.as_ref(), wanted, enforce);
+            written.changed |= self.entry(pool.name()).tuning.apply(pool.as_ref(), &knobs, wanted, enforce);
         }
-        changed
+        written
     }
 
     fn set_capacity(
         &mut self,
         pool: &dyn Managed,
+        knobs: &pool_core::Knobs,
         wanted: &PoolPlan,
         reason: &str,
         limit_bytes: Option<u64>,
-    ) -> bool {
-        let knobs = pool.knobs();
-        if is_pinned(&knobs) {
-            return false;
+    ) -> Written {
+        if is_pinned(knobs) {
+            return Written::default();
         }
-        let real = knobs.capacity;
-        let before = self.capacity_bytes(pool.name(), &real);
+        let real = &knobs.capacity;
+        let before = self.capacity_bytes(pool.name(), real);
         let bytes = wanted.capacity_bytes.unwrap_or(before);
-        let objects = objects(&real, wanted);
+        let objects = objects(real, wanted);
         let knobs = self.entry(pool.name());
         knobs.capacity_bytes = Some(bytes);
         knobs.turns.see(bytes, limit_bytes.unwrap_or(0) / TURN_LIMIT_ONE_IN);
         let count = knobs.turns.count;
         self.reversals = self.reversals.max(count);
         if bytes == before && (objects == real.value.objects_max() || !self.enforce) {
-            return false;
+            return Written::default();
         }
+        let is_less = bytes < before || objects < real.value.objects_max();
         if self.enforce {
-            write(pool, &real, (objects, bytes), reason);
+            write(pool, real, (objects, bytes), reason);
         }
-        true
+        Written { changed: true, cut: self.enforce && is_less }
     }
+}
+
+/// What a plan did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Written {
+    /// A knob was changed, or would have been.
+    pub(super) changed: bool,
+    /// A pool may hold fewer bytes than before.
+    pub(super) cut: bool,
 }
 
 /// As many as the plan says, and never more than the pool was built for.
@@ -203,11 +217,14 @@ mod tests {
     fn a_write_carries_its_reason_and_leaves_the_objects() {
         let pool = FakePool::new("a");
         let mut knobs = Knobs::new(true);
-        assert!(knobs.apply(&pools(&pool), &plan(Some(5000), None), None));
+        assert!(knobs.apply(&pools(&pool), &plan(Some(5000), None), None).changed);
         let capacity = pool.capacity();
         assert_eq!((capacity.value.bytes_max(), capacity.value.objects_max()), (5000, FakePool::OBJECTS_MAX));
         assert_eq!((capacity.author, capacity.reason.as_str()), (Author::Policy, "shares moved with demand"));
-        assert!(!knobs.apply(&pools(&pool), &plan(Some(5000), None), None), "the same again is no change");
+        assert!(
+            !knobs.apply(&pools(&pool), &plan(Some(5000), None), None).changed,
+            "the same again is no change"
+        );
         assert_eq!(pool.capacity().generation, 1);
     }
 
@@ -217,7 +234,7 @@ mod tests {
         let mut objects = |n| {
             let mut plan = plan(None, None);
             plan.pools[0].capacity_objects = Some(n);
-            let changed = knobs.apply(&pools(&pool), &plan, None);
+            let changed = knobs.apply(&pools(&pool), &plan, None).changed;
             (changed, pool.capacity().value.objects_max())
         };
         assert_eq!(objects(5), (true, 5));
@@ -229,7 +246,7 @@ mod tests {
     fn a_persons_word_stands() {
         let pool = FakePool::new("a");
         pool.set_capacity(Capacity::new(7, 77).expect("in range"), Change::operator("by hand"));
-        assert!(!Knobs::new(true).apply(&pools(&pool), &plan(Some(5000), None), None));
+        assert!(!Knobs::new(true).apply(&pools(&pool), &plan(Some(5000), None), None).changed);
         assert_eq!(pool.capacity().value.bytes_max(), 77);
     }
 
@@ -237,10 +254,10 @@ mod tests {
     fn observing_writes_nothing_and_remembers_what_it_would_have() {
         let pool = FakePool::new("a");
         let mut knobs = Knobs::new(false);
-        assert!(knobs.apply(&pools(&pool), &plan(Some(5000), Some(LeaseWish::All)), None));
+        assert!(knobs.apply(&pools(&pool), &plan(Some(5000), Some(LeaseWish::All)), None).changed);
         assert_eq!((pool.capacity().generation, pool.lease_level()), (0, LeaseLevel::DEFAULT));
         assert_eq!(knobs.capacity_bytes("a", &pool.capacity()), 5000);
-        assert!(!knobs.apply(&pools(&pool), &plan(Some(5000), None), None));
+        assert!(!knobs.apply(&pools(&pool), &plan(Some(5000), None), None).changed);
     }
 
     #[test]

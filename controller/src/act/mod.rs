@@ -14,6 +14,7 @@ mod trim;
 mod tuning;
 pub(crate) mod watchdog;
 
+use knobs::Written;
 pub(crate) use knobs::{Knobs, is_pinned};
 pub(crate) use operator::Operator;
 pub(crate) use tuning::Base;
@@ -107,10 +108,7 @@ impl Act {
         if enforce {
             self.registry.grant().set(plan.grant_bytes);
         }
-        let allowed = |p: &Arc<dyn Managed>| p.capacity().value.bytes_max();
-        let before: Vec<u64> = pools.iter().map(allowed).collect();
-        let changed = self.knobs.apply(pools, plan, limit_bytes);
-        let cut = pools.iter().map(allowed).zip(before).any(|(now, before)| now < before);
+        let Written { changed, cut } = self.knobs.apply(pools, plan, limit_bytes);
         if enforce {
             // What nobody wanted goes before what somebody may want again.
             self.registry.cycle(now);

@@ -41,11 +41,16 @@ pub(super) struct Tuning {
 
 impl Tuning {
     /// Writes what `plan` wants; whether anything changed, or would have.
-    pub(super) fn apply(&mut self, pool: &dyn Managed, plan: &PoolPlan, enforce: bool) -> bool {
-        let knobs = pool.knobs();
-        let base = Base::of(&knobs);
+    pub(super) fn apply(
+        &mut self,
+        pool: &dyn Managed,
+        knobs: &Knobs,
+        plan: &PoolPlan,
+        enforce: bool,
+    ) -> bool {
+        let base = Base::of(knobs);
         let mut writer = Writer { pool, enforce, changed: false };
-        self.apply_sampling(&mut writer, &knobs, base.sampling, plan);
+        self.apply_sampling(&mut writer, knobs, base.sampling, plan);
         if let Some(eviction) = wanted_eviction(base.eviction, plan) {
             let before = (&knobs.eviction, base.eviction);
             writer.write(&mut self.eviction, before, Setting::Eviction(eviction), eviction, PRESSURE);
@@ -161,11 +166,26 @@ mod tests {
     #[test]
     fn leases_go_up_and_back_to_what_they_were() {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
-        assert!(tuning.apply(&*pool, &PoolPlan { leases: Some(LeaseWish::All), ..plan() }, true));
+        assert!(tuning.apply(
+            &*pool,
+            &pool.knobs(),
+            &PoolPlan { leases: Some(LeaseWish::All), ..plan() },
+            true
+        ));
         assert_eq!(pool.lease_level(), LeaseLevel::All);
-        assert!(tuning.apply(&*pool, &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() }, true));
+        assert!(tuning.apply(
+            &*pool,
+            &pool.knobs(),
+            &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() },
+            true
+        ));
         assert_eq!(pool.lease_level(), LeaseLevel::DEFAULT);
-        assert!(!tuning.apply(&*pool, &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() }, true));
+        assert!(!tuning.apply(
+            &*pool,
+            &pool.knobs(),
+            &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() },
+            true
+        ));
     }
 
     #[test]
@@ -173,12 +193,17 @@ mod tests {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let all = PoolPlan { leases: Some(LeaseWish::All), ..plan() };
         pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
-        assert!(!tuning.apply(&*pool, &all, true));
+        assert!(!tuning.apply(&*pool, &pool.knobs(), &all, true));
         assert_eq!(pool.lease_level(), LeaseLevel::Off);
         assert!(pool.withdraw(KnobKind::Sampling, Author::Operator));
-        assert!(tuning.apply(&*pool, &all, true));
+        assert!(tuning.apply(&*pool, &pool.knobs(), &all, true));
         pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
-        let _ = tuning.apply(&*pool, &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() }, true);
+        let _ = tuning.apply(
+            &*pool,
+            &pool.knobs(),
+            &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() },
+            true,
+        );
         assert_eq!(pool.lease_level(), LeaseLevel::Off);
     }
 
@@ -187,13 +212,16 @@ mod tests {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let thin = |n| PoolPlan { sampling_thinner: Some(n), ..plan() };
         let one_in = |n| LeaseLevel::Sampled(NonZeroU32::new(n).unwrap());
-        assert!(!tuning.apply(&*pool, &thin(1), true), "as it was");
-        assert!(tuning.apply(&*pool, &thin(4), true));
-        assert!(tuning.apply(&*pool, &thin(16), true), "from the base, not from the last");
+        assert!(!tuning.apply(&*pool, &pool.knobs(), &thin(1), true), "as it was");
+        assert!(tuning.apply(&*pool, &pool.knobs(), &thin(4), true));
+        assert!(tuning.apply(&*pool, &pool.knobs(), &thin(16), true), "from the base, not from the last");
         let sampling = pool.knobs().sampling.value;
         assert_eq!((sampling.leases(), sampling.timing_one_in()), (one_in(2048), 16_384));
-        assert!(!tuning.apply(&*pool, &plan(), true), "a plan that says nothing changes nothing");
-        assert!(tuning.apply(&*pool, &thin(1), true));
+        assert!(
+            !tuning.apply(&*pool, &pool.knobs(), &plan(), true),
+            "a plan that says nothing changes nothing"
+        );
+        assert!(tuning.apply(&*pool, &pool.knobs(), &thin(1), true));
         assert_eq!(pool.knobs().sampling.value, Sampling::DEFAULT);
     }
 
@@ -201,19 +229,19 @@ mod tests {
     fn eviction_and_reuse_are_written_once_and_within_their_ranges() {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let wanted = PoolPlan { cycle_ms: Some(2500), slice_us: Some(1), reuse: Some(0.5), ..plan() };
-        assert!(tuning.apply(&*pool, &wanted, true));
+        assert!(tuning.apply(&*pool, &pool.knobs(), &wanted, true));
         let knobs = pool.knobs();
         assert_eq!(knobs.eviction.value.cycle(), Duration::from_millis(2500));
         assert_eq!(knobs.eviction.value.slice(), Eviction::DEFAULT.slice(), "1 µs is out of range");
         assert!((knobs.reuse.value.0.get() - 0.5).abs() < 1e-9);
-        assert!(!tuning.apply(&*pool, &wanted, true));
+        assert!(!tuning.apply(&*pool, &pool.knobs(), &wanted, true));
     }
 
     #[test]
     fn plans_go_from_what_stands_above_policies_and_from_what_was_built_when_that_is_gone() {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let thin = PoolPlan { sampling_thinner: Some(2), ..plan() };
-        assert!(tuning.apply(&*pool, &thin, true));
+        assert!(tuning.apply(&*pool, &pool.knobs(), &thin, true));
         pool.set(Setting::Sampling(Sampling::DEFAULT.with_leases(LeaseLevel::All)), Change::operator("o"));
         assert_eq!(Base::of(&pool.knobs()).sampling.leases(), LeaseLevel::All);
         assert!(pool.withdraw(KnobKind::Sampling, Author::Operator));
@@ -224,8 +252,8 @@ mod tests {
     fn observing_writes_nothing() {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let wanted = PoolPlan { sampling_thinner: Some(8), leases: Some(LeaseWish::All), ..plan() };
-        assert!(tuning.apply(&*pool, &wanted, false));
-        assert!(!tuning.apply(&*pool, &wanted, false), "said once");
+        assert!(tuning.apply(&*pool, &pool.knobs(), &wanted, false));
+        assert!(!tuning.apply(&*pool, &pool.knobs(), &wanted, false), "said once");
         assert_eq!(pool.knobs().generation, 0);
     }
 }

@@ -12,7 +12,7 @@
 
 use super::reason::Reason;
 use super::{Inputs, LeaseWish, Plan, PoolInputs};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Seconds of one window.
@@ -55,7 +55,10 @@ impl LeakWatch {
 
     /// Looks at every pool and adds to `plan` what follows. `plan.pools` must be those of `inputs`, in order.
     pub fn amend(&mut self, now: Duration, inputs: &Inputs, plan: &mut Plan) {
-        self.pools.retain(|name, _| inputs.pools.iter().any(|pool| pool.name == *name));
+        if self.pools.len() > inputs.pools.len() {
+            let names: BTreeSet<&str> = inputs.pools.iter().map(|pool| pool.name.as_str()).collect();
+            self.pools.retain(|name, _| names.contains(name.as_str()));
+        }
         for (pool, plan_of_pool) in inputs.pools.iter().zip(&mut plan.pools) {
             let watch = self.pools.entry(pool.name.clone()).or_default();
             let was_leaking = watch.leaking;
