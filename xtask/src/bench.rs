@@ -26,6 +26,7 @@ use std::time::Duration;
 
 pub(crate) use cost::check as cost;
 pub(crate) use document::{DATA, DOCUMENT, document};
+pub(crate) use report::PEERS;
 pub(crate) use smoke::smoke;
 
 /// What to measure.

@@ -3,12 +3,12 @@
 use super::demand::STEP_MS;
 use super::plant::{Level, Process};
 use super::scenario::Scenario;
+use pool_controller::decide::filters::Turns;
 
 /// Usage above this counts as time above, thousandths of the limit.
 const HIGH_PERMILLE: u64 = 900;
-/// A capacity has turned around when it moved back by more than one in this of its extreme,
-const TURN_ONE_IN: u64 = 10;
-/// and by more than one in this of the limit: as the controller counts its own knobs' turns.
+/// A capacity that moves back by less than one in this of the limit has not turned around: as the controller counts its
+/// own knobs' turns.
 const TURN_LIMIT_ONE_IN: u64 = 50;
 
 /// The figures.
@@ -91,8 +91,8 @@ impl Measure {
 
     /// How often the most restless capacity turned around, per minute.
     pub(super) fn reversals_per_min(&self) -> f64 {
-        let most = self.turns.iter().map(|turns| turns.count).max().unwrap_or(0);
-        f64::from(most) / (self.seen_s / 60.0).max(1.0 / 60.0)
+        let most = self.turns.iter().map(Turns::count).max().unwrap_or(0);
+        most as f64 / (self.seen_s / 60.0).max(1.0 / 60.0)
     }
 }
 
@@ -113,43 +113,12 @@ impl Before {
     }
 }
 
-/// Counts turns: a zigzag with a threshold.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Turns {
-    extreme: Option<u64>,
-    rising: Option<bool>,
-    count: u32,
-}
-
-impl Turns {
-    fn see(&mut self, value: u64, least: u64) {
-        let extreme = *self.extreme.get_or_insert(value);
-        if self.rising.is_some_and(|rising| if rising { value >= extreme } else { value <= extreme }) {
-            self.extreme = Some(value);
-        } else if value.abs_diff(extreme) > (extreme / TURN_ONE_IN).max(least) {
-            self.count += u32::from(self.rising.is_some());
-            self.rising = Some(value > extreme);
-            self.extreme = Some(value);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::simulate::demand::Demand;
     use crate::simulate::plant::Plant;
     use crate::simulate::scenario_by_name;
-
-    #[test]
-    fn only_real_turns_count() {
-        let mut turns = Turns::default();
-        // Up, jitter, down by half, up again; 2 % of the limit are 20.
-        for bytes in [100, 200, 400, 390, 400, 370, 200, 100, 110, 100, 115, 300] {
-            turns.see(bytes, 20);
-        }
-        assert_eq!(turns.count, 2);
-    }
 
     #[test]
     fn action_and_recovery_are_taken_from_the_disturbance_on() {

@@ -5,14 +5,13 @@
 //! that the policy meets its own plans in the next inputs. Knows no memory figures but the limit.
 
 use super::tuning::Tuning;
+use crate::decide::filters::Turns;
 use crate::decide::{Plan, PoolPlan};
 use pool_core::{Author, Capacity, Change, Knob, KnobKind, Managed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A capacity has turned around when it moved back by more than one in this of its extreme,
-const TURN_ONE_IN: u64 = 10;
-/// and by more than one in this of the limit.
+/// A capacity that moves back by less than one in this of the limit has not turned around.
 const TURN_LIMIT_ONE_IN: u64 = 50;
 
 /// The knobs of all pools.
@@ -128,7 +127,7 @@ impl Knobs {
         let knobs = self.entry(pool.name());
         knobs.capacity_bytes = Some(bytes);
         knobs.turns.see(bytes, limit_bytes.unwrap_or(0) / TURN_LIMIT_ONE_IN);
-        let count = knobs.turns.count;
+        let count = knobs.turns.count();
         self.reversals = self.reversals.max(count);
         if bytes == before && (objects == real.value.objects_max() || !self.enforce) {
             return Written::default();
@@ -173,27 +172,6 @@ fn write(pool: &dyn Managed, real: &Knob<Capacity>, (objects, bytes): (u32, u64)
 
 fn reason(plan: &Plan) -> String {
     plan.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// Counts turns: a zigzag with a threshold.
-#[derive(Clone, Copy, Debug, Default)]
-struct Turns {
-    extreme: Option<u64>,
-    rising: Option<bool>,
-    count: u64,
-}
-
-impl Turns {
-    fn see(&mut self, value: u64, least: u64) {
-        let extreme = *self.extreme.get_or_insert(value);
-        if self.rising.is_some_and(|rising| if rising { value >= extreme } else { value <= extreme }) {
-            self.extreme = Some(value);
-        } else if value.abs_diff(extreme) > (extreme / TURN_ONE_IN).max(least) {
-            self.count += u64::from(self.rising.is_some());
-            self.rising = Some(value > extreme);
-            self.extreme = Some(value);
-        }
-    }
 }
 
 #[cfg(test)]

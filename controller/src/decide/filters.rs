@@ -146,9 +146,67 @@ impl Ewma {
     }
 }
 
+/// Counts how often a value has turned around: a zigzag with a threshold.
+///
+/// Turned around has what moved back by more than a tenth of its extreme and by more than the `least` that is given.
+///
+/// ```
+/// use pool_controller::decide::filters::Turns;
+/// let mut turns = Turns::default();
+/// // Up, jitter, down by half, up again.
+/// [100, 200, 400, 390, 400, 370, 200, 100, 110, 100, 115, 300].map(|bytes| turns.see(bytes, 20));
+/// assert_eq!(turns.count(), 2);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turns {
+    extreme: Option<u64>,
+    rising: Option<bool>,
+    count: u64,
+}
+
+impl Turns {
+    /// A turn is a way back of more than one in this of the extreme.
+    const ONE_IN: u64 = 10;
+
+    /// Takes the next value. A way back of `least` or less is none.
+    pub fn see(&mut self, value: u64, least: u64) {
+        let extreme = *self.extreme.get_or_insert(value);
+        if self.rising.is_some_and(|rising| if rising { value >= extreme } else { value <= extreme }) {
+            self.extreme = Some(value);
+        } else if value.abs_diff(extreme) > (extreme / Self::ONE_IN).max(least) {
+            self.count += u64::from(self.rising.is_some());
+            self.rising = Some(value > extreme);
+            self.extreme = Some(value);
+        }
+    }
+
+    /// Turns so far.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_moves_back_by_a_tenth_and_by_the_least_is_a_turn() {
+        let turns = |values: &[u64], least| {
+            let mut turns = Turns::default();
+            for value in values {
+                turns.see(*value, least);
+            }
+            turns.count()
+        };
+        assert_eq!(turns(&[100, 1000, 900, 1000], 0), 0, "a tenth is not more than a tenth");
+        assert_eq!(turns(&[100, 1000, 899, 1000], 0), 2);
+        assert_eq!(turns(&[100, 1000, 899, 1000], 101), 0, "nor is the least more than itself");
+        assert_eq!(turns(&[100, 1000, 899, 1000], 100), 2);
+        assert_eq!(turns(&[100, 1000, 950, 899, 850, 950], 0), 2, "the way back may come in parts");
+        assert_eq!(turns(&[7; 9], 0), 0);
+    }
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)

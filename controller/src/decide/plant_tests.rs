@@ -1,6 +1,7 @@
 //! Tide against a plant: a service whose usage is its base, what is lent, what is idle and what the allocator
 //! has not given back, with two demands that swap every few seconds under a limit that they cannot both fill.
 
+use super::filters::Turns;
 use super::tests_support::Random;
 use super::*;
 use std::collections::VecDeque;
@@ -157,7 +158,7 @@ impl Plant {
 struct Outcome {
     usage_max: u64,
     /// Largest number of times that a pool's capacity turned around by more than a tenth.
-    reversals: u32,
+    reversals: u64,
     /// Share of gets that were not creates, in the last sixth.
     hit_ratio: f64,
     budgets: Vec<u64>,
@@ -182,7 +183,7 @@ fn run(
             let plan = policy.decide(Duration::from_millis(ms), &plant.inputs());
             plant.carry_out(ms, &plan);
             for (turns, pool) in turns.iter_mut().zip(&plant.pools) {
-                turns.see(pool.capacity);
+                turns.see(pool.capacity, LIMIT / 50);
             }
             budgets.push(plan.budget_bytes.unwrap_or(0));
             states.push(plan.state);
@@ -196,35 +197,10 @@ fn run(
     let created: u64 = plant.pools.iter().map(|p| p.created).sum::<u64>() - counted.1;
     Outcome {
         usage_max: plant.usage_max,
-        reversals: turns.iter().map(|t| t.reversals).max().unwrap_or(0),
+        reversals: turns.iter().map(Turns::count).max().unwrap_or(0),
         hit_ratio: 1.0 - created as f64 / gets as f64,
         budgets,
         states,
-    }
-}
-
-/// Counts turns of more than a tenth, and of more than 2 % of the limit.
-#[derive(Clone, Copy, Default)]
-struct Turns {
-    extreme: u64,
-    rising: Option<bool>,
-    reversals: u32,
-}
-
-impl Turns {
-    fn see(&mut self, value: u64) {
-        let further = match self.rising {
-            Some(true) => value >= self.extreme,
-            Some(false) => value <= self.extreme,
-            None => false,
-        };
-        if further {
-            self.extreme = value;
-        } else if value.abs_diff(self.extreme) > (self.extreme / 10).max(LIMIT / 50) {
-            self.reversals += u32::from(self.rising.is_some());
-            self.rising = Some(value > self.extreme);
-            self.extreme = value;
-        }
     }
 }
 

@@ -20,6 +20,15 @@ struct Arena {
     round: Line,
     owner_done: Line,
     owner_saw: Line,
+    ballast: [Line; 8],
+}
+
+impl Arena {
+    /// Stores to lines that the other one has stored to last. Stores reach memory in their order: a flag that is
+    /// stored behind these stays unseen for longer, and there is more time to miss it.
+    fn delay_stores(&self, round: u32) {
+        self.ballast.iter().for_each(|line| line.0.store(round, Relaxed));
+    }
 }
 
 /// Spins, but not for as long as the other one waits for this processor.
@@ -35,10 +44,10 @@ fn wait(over: impl Fn() -> bool) {
     }
 }
 
-/// Rounds played and rounds in which neither saw the other.
-fn play(heavy: impl Fn(), until: impl Fn(u32, u32) -> bool) -> (u32, u32) {
+/// The rounds in which neither saw the other.
+fn play(heavy: impl Fn(), rounds: u32) -> u32 {
     let arena = Arena::default();
-    let (mut rounds, mut unseen) = (0, 0);
+    let mut unseen = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut round = 0;
@@ -48,6 +57,7 @@ fn play(heavy: impl Fn(), until: impl Fn(u32, u32) -> bool) -> (u32, u32) {
                 if arena.round.0.load(SeqCst) == u32::MAX {
                     return;
                 }
+                arena.delay_stores(round);
                 arena.active.0.store(1, Relaxed);
                 fence::light();
                 let saw = arena.attention.0.load(Relaxed);
@@ -55,47 +65,58 @@ fn play(heavy: impl Fn(), until: impl Fn(u32, u32) -> bool) -> (u32, u32) {
                 arena.owner_done.0.store(round, SeqCst);
             }
         });
-        while !until(rounds, unseen) {
-            rounds += 1;
+        for number in 1..=rounds {
             arena.active.0.store(0, SeqCst);
             arena.attention.0.store(0, SeqCst);
-            arena.round.0.store(rounds, SeqCst);
+            arena.round.0.store(number, SeqCst);
             // A delay that varies, so that the two meet at different points.
-            for _ in 0..rounds % 64 {
+            for _ in 0..number % 64 {
                 std::hint::spin_loop();
             }
+            arena.delay_stores(number);
             arena.attention.0.store(1, Relaxed);
             heavy();
             let saw = arena.active.0.load(Relaxed);
-            wait(|| arena.owner_done.0.load(SeqCst) >= rounds);
+            wait(|| arena.owner_done.0.load(SeqCst) >= number);
             unseen += u32::from(saw == 0 && arena.owner_saw.0.load(SeqCst) == 0);
         }
         arena.round.0.store(u32::MAX, SeqCst);
     });
-    (rounds, unseen)
+    unseen
 }
 
+/// Rounds of a stretch. How often the two miss each other depends on what else the machine does at that moment, so
+/// stretches with the fence and without it take turns.
+const STRETCH: u32 = 500;
+/// They go on until the two have missed each other in so many of those without it. Were the fence not there either in
+/// the others, about as many of them would have shown a miss.
+const STRETCHES_WITH_A_MISS: u32 = 64;
+/// A machine that shows nothing within this proves nothing.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 #[test]
-fn litmus_the_heavy_fence_makes_one_see_the_other() {
+fn litmus_the_heavy_fence_makes_one_see_the_other_and_without_it_both_are_missed() {
     assert_eq!(fence::strategy(), fence::Strategy::Membarrier, "this kernel refuses membarrier");
-    let start = Instant::now();
     let fenced = || assert!(fence::heavy().is_complete());
-    let over = |rounds| rounds >= 200_000 || (rounds > 100 && start.elapsed() > Duration::from_secs(5));
-    let (rounds, unseen) = play(fenced, |rounds, _| over(rounds));
-    assert_eq!(unseen, 0, "of {rounds} rounds");
-}
-
-#[test]
-fn litmus_without_the_heavy_fence_both_are_missed() {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let start = Instant::now();
     let unfenced = || std::sync::atomic::compiler_fence(SeqCst);
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     if processors == 1 {
-        let (rounds, unseen) = play(unfenced, |rounds, _| rounds >= 200);
-        assert_eq!(unseen, 0, "of {rounds} rounds on one processor");
+        assert_eq!(play(unfenced, STRETCH), 0, "of {STRETCH} rounds on one processor");
         return;
     }
-    let (rounds, unseen) =
-        play(unfenced, |_, unseen| unseen > 0 || start.elapsed() > Duration::from_secs(600));
-    assert!(unseen > 0, "{rounds} rounds without a miss: the test above proves nothing here");
+    let start = Instant::now();
+    let (mut stretches, mut with_a_miss) = (0, 0);
+    while with_a_miss < STRETCHES_WITH_A_MISS {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "a miss in {with_a_miss} of {stretches} stretches without the fence: the others prove nothing"
+        );
+        stretches += 1;
+        with_a_miss += u32::from(play(unfenced, STRETCH) > 0);
+        assert_eq!(
+            play(fenced, STRETCH),
+            0,
+            "in stretch {stretches}, {with_a_miss} without the fence had one"
+        );
+    }
 }

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 use std::process::{Command, Stdio};
 
-/// The crates of the peers, whose versions stand beside the figures.
-const PEERS: [&str; 9] = [
+/// The crates of the peers, whose versions stand beside the figures. Nothing but benchmarks needs them.
+pub(crate) const PEERS: [&str; 9] = [
     "crossbeam-queue",
     "deadpool",
     "libmimalloc-sys",

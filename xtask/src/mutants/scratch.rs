@@ -2,6 +2,7 @@
 
 use super::list::{Kind, Mutation, Test};
 use super::verdict::Verdict;
+use crate::bench::PEERS;
 use crate::run::{Job, Quiet, cargo};
 use crate::sanitize;
 use crate::workspace::Workspace;
@@ -18,19 +19,6 @@ const NO_RUN: &str = "--no-run";
 
 /// What the copy needs of pool-core's folder.
 const PARTS: [&str; 5] = ["src", "tests", "derive", "README.md", "Cargo.toml"];
-
-/// Dependencies of the benchmarks: no test needs them, and jemalloc takes longer to build than all the rest.
-const PEERS: [&str; 9] = [
-    "crossbeam-queue",
-    "deadpool",
-    "libmimalloc-sys",
-    "lockfree-object-pool",
-    "object-pool",
-    "opool",
-    "regex-automata",
-    "sharded-slab",
-    "tikv-jemalloc-sys",
-];
 
 pub(super) struct Scratch<'a> {
     workspace: &'a Workspace,
@@ -160,6 +148,7 @@ fn write_if_new(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Without the benchmarks and the peers that they need: no test does, and jemalloc takes longer to build than all the rest.
 fn without_benches(manifest: &str) -> String {
     let is_peer = |line: &&str| PEERS.iter().any(|peer| line.starts_with(&format!("{peer}.")));
     let kept: Vec<_> = manifest.lines().filter(|line| !is_peer(line)).collect();
