@@ -97,7 +97,7 @@ impl Suite {
             Self::Cost => "instructions per pair within a tenth of what is recorded",
             Self::Sanitize => "pool-core's stress tests under ThreadSanitizer and AddressSanitizer",
             Self::Mutants => {
-                "pool-core broken on purpose: none of the list is stale, a few of it are noticed"
+                "pool-core and the laws broken on purpose: none of the list is stale, a few are noticed"
             }
             Self::Fuzz => "pool-core's state machine fed by libFuzzer, briefly",
             Self::Deny => "licenses, bans and sources of all dependencies",

@@ -47,6 +47,30 @@ fn bytes_move_to_where_they_are_worth_more_and_slowly() {
 }
 
 #[test]
+fn a_pool_gets_six_tenths_of_the_budget_from_others_at_most_and_nothing_from_a_floor() {
+    let pools = |floor_bytes| {
+        move |s: u64, c: &[u64]| {
+            let with_floor = PoolInputs { floor_bytes, ..pool("b", s * 1000, 0, c[1]) };
+            vec![pool("a", s * 1000, s * 100, c[0]), with_floor, pool("c", s * 1000, 0, c[2])]
+        }
+    };
+    let mib = |seconds, floor| {
+        run(seconds, |_| CALM, pools(floor)).into_iter().map(|b| b / MIB).collect::<Vec<_>>()
+    };
+    assert_eq!(mib(900, 0), [90, 0, 9], "of 99: the third keeps what is left");
+    assert_eq!(mib(201, 33 * MIB), [60, 33, 6]);
+}
+
+#[test]
+fn a_budget_that_jitters_moves_nothing() {
+    let alike = |s: u64, c: &[u64]| vec![pool("a", s * 1000, 0, c[0]), pool("b", s * 1000, 0, c[1])];
+    let jitter = |s| Terms { budget_bytes: (100 + 2 * (s % 2)) * MIB, ..CALM };
+    assert_eq!(run(60, jitter, alike), [50 * MIB; 2]);
+    let more = |s| Terms { budget_bytes: if s == 59 { 104 * MIB } else { 100 * MIB }, ..CALM };
+    assert_eq!(run(60, more, alike), [52 * MIB; 2]);
+}
+
+#[test]
 fn what_is_worth_nearly_the_same_stays() {
     let near =
         |s: u64, c: &[u64]| vec![pool("a", s * 1000, s * 124, c[0]), pool("b", s * 1000, s * 100, c[1])];
@@ -92,6 +116,16 @@ fn in_high_what_is_worth_least_goes_first() {
     let (before, after) = (run(40, terms, used), run(41, terms, used));
     assert_eq!(after[1], before[1], "what saves much keeps what it has: {before:?} {after:?}");
     assert_eq!(after[0], 85 * MIB - before[1]);
+    let with_floor = |s: u64, c: &[u64]| {
+        let mut pools = used(s, c);
+        pools[0].floor_bytes = 20 * MIB;
+        pools
+    };
+    let tight = |second| match second {
+        0..40 => CALM,
+        _ => Terms { budget_bytes: 60 * MIB, state: State::High, frozen: false },
+    };
+    assert_eq!(run(41, tight, with_floor), [20 * MIB, 40 * MIB], "floors go last");
     let mild = |second| Terms { state: State::Normal, ..terms(second) };
     assert!(run(41, mild, used)[1] < before[1], "below high all give");
 }

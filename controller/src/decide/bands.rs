@@ -212,6 +212,17 @@ mod tests {
     }
 
     #[test]
+    fn a_round_goes_no_further_than_to_the_target() {
+        let left = |bands: &mut Bands| {
+            bands.decide(s(0), &inputs(Some(80_200), 40_000, 50_000)).pools[0].capacity_bytes
+        };
+        assert_eq!(left(&mut Bands::default()), Some(38_800), "3 % are not 5200 bytes yet");
+        let mut bands = Bands::default();
+        bands.set_target_permille(799);
+        assert_eq!(left(&mut bands), Some(39_700));
+    }
+
+    #[test]
     fn an_emergency_takes_of_the_idle_ones_too_once_a_round_and_gives_the_capacity_back() {
         let mut bands = Bands::default();
         let plan = bands.decide(s(0), &inputs(Some(90_000), 10_000, 50_000));

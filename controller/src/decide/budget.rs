@@ -206,6 +206,17 @@ mod tests {
     }
 
     #[test]
+    fn it_starts_within_the_room_and_holding_never_raises() {
+        let mut budget = Budget::default();
+        assert_eq!(budget.start(LIMIT, 500_000, 300_000), Some(Reason::Started { budget_bytes: 300_000 }));
+        assert_eq!(budget.start(LIMIT, 0, 900_000), None, "once");
+        budget.hold_at(400_000);
+        assert_eq!(budget.bytes(), 300_000);
+        budget.hold_at(200_000);
+        assert_eq!(budget.bytes(), 200_000);
+    }
+
+    #[test]
     fn growth_waits_two_seconds_and_then_is_two_percent_of_the_limit_per_second() {
         let mut budget = started(100_000);
         let mut seen = Vec::new();

@@ -38,6 +38,8 @@ pub mod state;
 mod tests_support;
 mod tide;
 #[cfg(test)]
+mod tide_laws_tests;
+#[cfg(test)]
 mod tide_tests;
 mod trim;
 mod two_cycle;

@@ -129,6 +129,20 @@ mod tests {
     }
 
     #[test]
+    fn a_tenth_of_waiting_or_lateness_holds_growth_and_memory_has_its_states() {
+        let of = |psi, pause| Pressure { memory: 1.0, psi, pause }.forbids_growth();
+        assert_eq!([of(0.09, 0.09), of(0.1, 0.0), of(0.0, 0.1)], [false, true, true]);
+    }
+
+    #[test]
+    fn turns_are_never_longer_than_the_pool_was_built_with() {
+        let mut turner = Turner::default();
+        turner.follow(Duration::ZERO, Pressure { pause: 1.0, ..Pressure::default() });
+        let slice = |slice_us| turner.plan(&PoolInputs { slice_us, ..PoolInputs::default() }).slice_us;
+        assert_eq!([10, 50, 400, 1600].map(slice), [10, 50, 50, 100].map(Some));
+    }
+
+    #[test]
     fn a_level_goes_up_at_once_and_down_one_by_one() {
         let (mut level, s) = (Level::default(), Duration::from_secs);
         let mut seen = Vec::new();

@@ -109,6 +109,8 @@ mod tests {
     fn never_more_than_what_is_used_beyond_the_pools() {
         assert_eq!(run(&[at(100, 90, 0), at(60, 55, 0), at(60, 5, 0)]), [0, 0, 50]);
         assert_eq!(run(&[at(100, 90, 20), at(100, 80, 10)]), [0, 10]);
+        let heap = |free| Matched { heap_free: Some(free), ..at(100, 50, 30) };
+        assert_eq!(run(&[heap(0), heap(60)]), [0, 20]);
     }
 
     #[test]

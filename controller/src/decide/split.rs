@@ -244,6 +244,34 @@ mod tests {
     }
 
     #[test]
+    fn what_a_reuse_saves_counts_within_a_factor_of_ten_of_the_mean() {
+        let of = |saved_ns: &[f64]| {
+            let pools = |gets_total| {
+                let pool = |(n, saved_ns): (usize, &f64)| PoolInputs {
+                    name: n.to_string(),
+                    gets_total,
+                    expected_weight_bytes: 512,
+                    saved_ns: Some(*saved_ns),
+                    ..PoolInputs::default()
+                };
+                saved_ns.iter().enumerate().map(pool).collect::<Vec<_>>()
+            };
+            let mut demand = Demand::default();
+            let _ = demand.update(Duration::ZERO, &pools(0));
+            let shares = demand.update(Duration::from_secs(20), &pools(20_000));
+            shares
+                .into_iter()
+                .map(|share| (share.demand / 512_000.0 * 100.0).round() / 100.0)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[300.0, 100.0]), [1.5, 0.5]);
+        assert_eq!(of(&[1000.0, 0.001]), [2.0, 0.1], "a measurement that went wrong starves nobody");
+        let mut many = vec![0.0; 39];
+        many.push(1e15);
+        assert!((of(&many)[39] - 10.0).abs() < 1e-9, "nor does it take all");
+    }
+
+    #[test]
     fn a_demand_that_comes_and_goes_does_not_move_shares() {
         let mut demand = Demand::default();
         let mut gets = [0, 0];

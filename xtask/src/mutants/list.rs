@@ -4,13 +4,13 @@ use anyhow::{Context, Result, bail};
 use std::fmt;
 use std::path::Path;
 
-/// One way to break pool-core.
+/// One way to break a crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mutation {
     pub(super) name: String,
     /// The numbered rules that it breaks, or `-`.
     pub(super) rule: String,
-    /// Relative to pool-core/src.
+    /// Relative to the root.
     pub(super) file: String,
     pub(super) noticed: Noticed,
     before: String,
@@ -27,6 +27,8 @@ pub(super) enum Noticed {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Test {
+    /// The package whose test it is: that of the file.
+    pub(super) package: &'static str,
     pub(super) kind: Kind,
     /// The file in `tests/`, of the kinds that have one.
     pub(super) target: Option<String>,
@@ -48,6 +50,10 @@ pub(super) enum Kind {
     Loom,
     Tsan,
 }
+
+/// The folders of what may be broken, and the packages in them.
+const PACKAGES: [(&str, &str); 3] =
+    [("pool-core", "pool-core"), ("controller", "pool-controller"), ("chaos", "pool-chaos")];
 
 impl Kind {
     /// Whether what notices ends the process: the sanitizer does, and loom in the drop of a panicking model.
@@ -98,11 +104,11 @@ impl Mutation {
     /// The file's text with the mutation in it.
     ///
     /// Fails if the text before does not stand in the file exactly once; says where it stands instead.
-    pub(super) fn apply_to(&self, pool_core: &Path) -> Result<String> {
-        let text = std::fs::read_to_string(pool_core.join("src").join(&self.file)).unwrap_or_default();
+    pub(super) fn apply_to(&self, root: &Path) -> Result<String> {
+        let text = std::fs::read_to_string(root.join(&self.file)).unwrap_or_default();
         match text.matches(&self.before).count() {
             1 => Ok(text.replacen(&self.before, &self.after, 1)),
-            0 => match self.elsewhere(pool_core)?.as_slice() {
+            0 => match self.elsewhere(root)?.as_slice() {
                 [] => bail!("stale: its text is not in {}", self.file),
                 files => bail!("stale: its text is not in {}, but in {}", self.file, files.join(" and ")),
             },
@@ -110,18 +116,18 @@ impl Mutation {
         }
     }
 
-    /// The files that have the text before, relative to pool-core/src.
-    fn elsewhere(&self, pool_core: &Path) -> Result<Vec<String>> {
-        let src = pool_core.join("src");
+    /// The files of the same crate that have the text before, relative to the root.
+    fn elsewhere(&self, root: &Path) -> Result<Vec<String>> {
+        let folder = self.file.split('/').next().unwrap_or_default();
         let mut found = Vec::new();
-        let mut folders = vec![src.clone()];
+        let mut folders = vec![root.join(folder).join("src")];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder)? {
                 let path = entry?.path();
                 if path.is_dir() {
                     folders.push(path);
                 } else if std::fs::read_to_string(&path).is_ok_and(|text| text.contains(&self.before)) {
-                    found.push(path.strip_prefix(&src)?.to_string_lossy().into_owned());
+                    found.push(path.strip_prefix(root)?.to_string_lossy().into_owned());
                 }
             }
         }
@@ -169,7 +175,11 @@ fn parse_one(section: &str) -> Result<Mutation> {
         value.map(str::to_owned).with_context(|| format!("{name}: `{key}: …` is missing, there is `{line}`"))
     };
     let (rule, file, test) = (field("rule")?, field("file")?, field("test")?);
-    let noticed = parse_noticed(&test).with_context(|| name.clone())?;
+    let folder = file.split('/').next().unwrap_or_default();
+    let Some((_, package)) = PACKAGES.into_iter().find(|(of, _)| *of == folder) else {
+        bail!("{name}: `{file}` is in none of {}", PACKAGES.map(|(of, _)| of).join(", "));
+    };
+    let noticed = parse_noticed(&test, package).with_context(|| name.clone())?;
     // A mutation's text may begin and end within a line; the line ends around it are the format's.
     let (before, after) = (before.trim_end_matches('\n').to_owned(), after.trim_end_matches('\n').to_owned());
     if before == after || before.is_empty() {
@@ -178,14 +188,14 @@ fn parse_one(section: &str) -> Result<Mutation> {
     Ok(Mutation { name, rule, file, noticed, before, after })
 }
 
-fn parse_noticed(text: &str) -> Result<Noticed> {
+fn parse_noticed(text: &str, package: &'static str) -> Result<Noticed> {
     match text.strip_prefix("nobody: ") {
         Some(why) if !why.trim().is_empty() => Ok(Noticed::ByNobody(why.to_owned())),
-        _ => parse_test(text).map(Noticed::By),
+        _ => parse_test(text, package).map(Noticed::By),
     }
 }
 
-fn parse_test(text: &str) -> Result<Test> {
+fn parse_test(text: &str, package: &'static str) -> Result<Test> {
     let mut words = text.split_whitespace();
     let kind = match words.next() {
         Some("unit") => Kind::Unit,
@@ -202,14 +212,14 @@ fn parse_test(text: &str) -> Result<Test> {
     if target.is_none() && names.is_empty() {
         bail!("a kind of test without a test");
     }
-    Ok(Test { kind, target, names })
+    Ok(Test { package, kind, target, names })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const GOOD: &str = "For the reader.\n\n== a\nrule: S1,S2\nfile: x.rs\ntest: unit b c\n--- before\nx\n  y\n--- after\n\n\n== d\nrule: -\nfile: x.rs\ntest: loom e\n--- before\nz\n--- after\nw\n";
+    const GOOD: &str = "For the reader.\n\n== a\nrule: S1,S2\nfile: chaos/src/x.rs\ntest: unit b c\n--- before\nx\n  y\n--- after\n\n\n== d\nrule: -\nfile: chaos/src/x.rs\ntest: loom e\n--- before\nz\n--- after\nw\n";
 
     #[test]
     fn a_list_is_read_as_it_is_written() {
@@ -237,6 +247,7 @@ mod tests {
             ("unit b c", "unit", "without a test"),
             ("unit b c", "nobody: ", "`nobody:` is no kind"),
             ("--- after\nw", "", "no `--- after`"),
+            ("file: chaos/", "file: cli/", "none of pool-core, controller, chaos"),
             ("\nw\n", "\nz\n", "changes nothing"),
         ] {
             let error = format!("{:#}", parse(&GOOD.replace(from, to)).unwrap_err());
@@ -247,17 +258,20 @@ mod tests {
     #[test]
     fn a_mutation_that_does_not_fit_is_stale() {
         let folder = std::env::temp_dir().join(format!("xtask-mutants-{}", std::process::id()));
-        std::fs::create_dir_all(folder.join("src")).unwrap();
+        std::fs::create_dir_all(folder.join("chaos/src")).unwrap();
         let apply = |text: &str| {
-            std::fs::write(folder.join("src/x.rs"), text).unwrap();
+            std::fs::write(folder.join("chaos/src/x.rs"), text).unwrap();
             parse(GOOD).unwrap()[1].apply_to(&folder).map_err(|error| error.to_string())
         };
         assert_eq!(apply("a z b").unwrap(), "a w b");
         assert!(apply("a b").unwrap_err().starts_with("stale"));
         assert!(apply("z z").unwrap_err().starts_with("ambiguous"));
-        std::fs::create_dir_all(folder.join("src/y")).unwrap();
-        std::fs::write(folder.join("src/y/mod.rs"), "z").unwrap();
-        assert_eq!(apply("a b").unwrap_err(), "stale: its text is not in x.rs, but in y/mod.rs");
+        std::fs::create_dir_all(folder.join("chaos/src/y")).unwrap();
+        std::fs::write(folder.join("chaos/src/y/mod.rs"), "z").unwrap();
+        assert_eq!(
+            apply("a b").unwrap_err(),
+            "stale: its text is not in chaos/src/x.rs, but in chaos/src/y/mod.rs"
+        );
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

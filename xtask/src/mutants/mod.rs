@@ -1,4 +1,4 @@
-//! `cargo xtask mutants`: breaks pool-core on purpose, one line at a time, and names the test that notices.
+//! `cargo xtask mutants`: breaks pool-core and the laws of the controller on purpose, one line at a time, and names the test that notices.
 //!
 //! ```text
 //!  mutants/*.txt ──► list ──► scratch (a copy under target/) ──► tests ──► a table
@@ -17,16 +17,16 @@ use anyhow::{Result, bail};
 use clap::Args;
 use list::{Mutation, Noticed, Test};
 use scratch::Scratch;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use verdict::Verdict;
 
 /// Which mutations.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Only these: whole names, or parts of names; without any, all
+    /// Only these: whole names, or parts of names or of files' paths; without any, all
     names: Vec<String>,
-    /// Only so many, spread over the list, of those that an ordinary test notices
+    /// Only so many of each crate, spread over the list, of those that an ordinary test notices
     #[arg(long, value_name = "N", conflicts_with = "names")]
     sample: Option<usize>,
     /// Say what is in the list, and check that none of it is stale
@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let chosen = choose(&all, options)?;
     if options.list {
         for m in &chosen {
-            println!("{:<56} {:<6} {:<16} {}", m.name, m.rule, m.file, m.noticed);
+            println!("{:<56} {:<6} {:<40} {}", m.name, m.rule, m.file, m.noticed);
         }
         println!("{} mutations", chosen.len());
     }
@@ -64,14 +64,14 @@ pub(crate) fn sample(workspace: &Workspace) -> Result<Counts> {
     Ok(counts)
 }
 
-/// Mutations that CI runs.
+/// Mutations of each crate that CI runs.
 const SAMPLE: usize = 3;
 
 /// Says all that are, so that one look at the source mends them.
 fn stale(workspace: &Workspace, chosen: &[&Mutation]) -> Counts {
     let mut counts = Counts::default();
     for mutation in chosen {
-        match mutation.apply_to(&workspace.root.join("pool-core")) {
+        match mutation.apply_to(&workspace.root) {
             Ok(_) => counts += Counts::PASS,
             Err(error) => {
                 println!("   {}: {error:#}", mutation.name);
@@ -84,15 +84,24 @@ fn stale(workspace: &Workspace, chosen: &[&Mutation]) -> Counts {
 
 fn choose<'a>(all: &'a [Mutation], options: &Options) -> Result<Vec<&'a Mutation>> {
     if let Some(wanted) = options.sample {
-        let quick: Vec<_> = all.iter().filter(|m| m.test().is_some_and(Test::is_quick)).collect();
-        let step = (quick.len() / wanted.max(1)).max(1);
-        return Ok(quick.into_iter().step_by(step).take(wanted).collect());
+        let mut by_package: BTreeMap<&str, Vec<&Mutation>> = BTreeMap::new();
+        for mutation in all {
+            if let Some(test) = mutation.test().filter(|test| test.is_quick()) {
+                by_package.entry(test.package).or_default().push(mutation);
+            }
+        }
+        let spread = |of: Vec<&'a Mutation>| {
+            let step = (of.len() / wanted.max(1)).max(1);
+            of.into_iter().step_by(step).take(wanted)
+        };
+        return Ok(by_package.into_values().flat_map(spread).collect());
     }
     let has_name = |name: &String| all.iter().any(|m| m.name == *name);
-    let is_meant =
-        |m: &Mutation, name: &String| if has_name(name) { m.name == *name } else { m.name.contains(name) };
+    let is_meant = |m: &Mutation, name: &String| {
+        if has_name(name) { m.name == *name } else { m.name.contains(name) || m.file.contains(name) }
+    };
     if let Some(name) = options.names.iter().find(|name| !all.iter().any(|m| is_meant(m, name))) {
-        bail!("no mutation is named `{name}`; `cargo xtask mutants --list` says all");
+        bail!("no mutation has `{name}` in its name or path; `cargo xtask mutants --list` says all");
     }
     let is_wanted =
         |m: &&Mutation| options.names.is_empty() || options.names.iter().any(|name| is_meant(m, name));
@@ -160,26 +169,29 @@ mod tests {
     use super::*;
     use crate::source::Tree;
 
-    fn mutation(name: &str, test: &str) -> Mutation {
-        let section =
-            format!("== {name}\nrule: S1\nfile: slot.rs\ntest: {test}\n--- before\na\n--- after\nb\n");
+    fn mutation(name: &str, folder: &str, test: &str) -> Mutation {
+        let section = format!(
+            "== {name}\nrule: S1\nfile: {folder}/src/a.rs\ntest: {test}\n--- before\na\n--- after\nb\n"
+        );
         list::parse(&section).unwrap().remove(0)
     }
 
     #[test]
     fn a_sample_is_spread_over_what_is_quick_and_names_are_whole_where_they_can_be() {
         let tests = ["unit a", "loom a", "nobody: a"];
-        let all: Vec<_> = (0..11).map(|i| mutation(&format!("m{i}"), tests[i % 3])).collect();
+        let folder = |i| if i < 9 { "pool-core" } else { "chaos" };
+        let all: Vec<_> = (0..11).map(|i| mutation(&format!("m{i}"), folder(i), tests[i % 3])).collect();
         let names = |names: &[&str], sample| {
             let names = names.iter().map(|&name| name.to_owned()).collect();
             choose(&all, &Options { names, sample, list: false })
                 .map(|chosen| chosen.iter().map(|m| m.name.as_str()).collect::<Vec<_>>())
                 .map_err(|error| error.to_string())
         };
-        assert_eq!(names(&[], Some(2)).unwrap(), ["m0", "m6"]);
+        assert_eq!(names(&[], Some(2)).unwrap(), ["m9", "m0", "m3"], "two of three, and the only one");
         assert_eq!(names(&[], None).unwrap().len(), 11);
         assert_eq!(names(&["m10", "m1"], None).unwrap(), ["m1", "m10"]);
         assert_eq!(names(&["10"], None).unwrap(), ["m10"]);
+        assert_eq!(names(&["chaos/"], None).unwrap(), ["m9", "m10"]);
         assert!(names(&["m1", "x"], None).unwrap_err().contains("`x`"));
     }
 

@@ -1,4 +1,4 @@
-//! A copy of pool-core that may be broken, and how its tests run.
+//! A copy of the crates that may be broken, and how its tests run.
 
 use super::list::{Kind, Mutation, Test};
 use super::verdict::Verdict;
@@ -17,8 +17,28 @@ const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 const NO_RUN: &str = "--no-run";
 
-/// What the copy needs of pool-core's folder.
-const PARTS: [&str; 5] = ["src", "tests", "derive", "README.md", "Cargo.toml"];
+/// The crates of the copy: what may be broken, and what that depends on.
+const MEMBERS: [&str; 5] = ["pool-core", "pool-core/derive", "dashboards", "controller", "chaos"];
+/// What the copy needs beside their manifests.
+const PARTS: [&str; 17] = [
+    "pool-core/src",
+    "pool-core/tests",
+    "pool-core/README.md",
+    "pool-core/derive/src",
+    "pool-core/derive/README.md",
+    "dashboards/src",
+    "dashboards/web",
+    "dashboards/README.md",
+    "controller/src",
+    "controller/tests",
+    "controller/openapi.json",
+    "controller/config.schema.json",
+    "controller/README.md",
+    "chaos/src",
+    "chaos/scenarios",
+    "chaos/README.md",
+    "docs/configuration.md",
+];
 
 pub(super) struct Scratch<'a> {
     workspace: &'a Workspace,
@@ -26,19 +46,18 @@ pub(super) struct Scratch<'a> {
 }
 
 impl<'a> Scratch<'a> {
-    /// Copies pool-core as it is now into a workspace of its own.
+    /// Copies the crates as they are now into a workspace of their own.
     pub(super) fn new(workspace: &'a Workspace) -> Result<Self> {
         let folder = workspace.target.join("mutants");
-        let core = workspace.root.join("pool-core");
-        let copy = folder.join("pool-core");
-        std::fs::create_dir_all(&copy).with_context(|| format!("{} cannot be made", copy.display()))?;
         for part in PARTS {
-            refresh(&core.join(part), &copy.join(part))?;
+            refresh(&workspace.root.join(part), &folder.join(part))?;
         }
-        let manifest = std::fs::read_to_string(copy.join("Cargo.toml"))?;
-        write_if_new(&copy.join("Cargo.toml"), &without_benches(&manifest))?;
+        for member in MEMBERS {
+            let manifest = std::fs::read_to_string(workspace.root.join(member).join("Cargo.toml"))?;
+            write_if_new(&folder.join(member).join("Cargo.toml"), &without_benches(&manifest))?;
+        }
         let root = std::fs::read_to_string(workspace.root.join("Cargo.toml"))?;
-        write_if_new(&folder.join("Cargo.toml"), &with_pool_core_only(&root))?;
+        write_if_new(&folder.join("Cargo.toml"), &with_members_only(&root))?;
         if !folder.join("Cargo.lock").exists() {
             std::fs::copy(workspace.root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         }
@@ -47,10 +66,9 @@ impl<'a> Scratch<'a> {
 
     /// Runs `f` with one mutation in the copy.
     pub(super) fn with<O>(&self, mutation: &Mutation, f: impl FnOnce(&Self) -> Result<O>) -> Result<O> {
-        let core = self.folder.join("pool-core");
-        let path = core.join("src").join(&mutation.file);
+        let path = self.folder.join(&mutation.file);
         let unbroken = std::fs::read_to_string(&path)?;
-        std::fs::write(&path, mutation.apply_to(&core)?)?;
+        std::fs::write(&path, mutation.apply_to(&self.folder)?)?;
         let result = f(self);
         std::fs::write(&path, unbroken)?;
         result
@@ -66,24 +84,21 @@ impl<'a> Scratch<'a> {
         if build.succeeded != Some(true) {
             return Ok(Verdict::DoesNotCompile);
         }
-        let found = self.regressions().exists();
+        let regressions = self.folder.join(test.package).join("proptest-regressions");
+        let found = regressions.exists();
         let verdict = match self.job(test, &[])?.limit(RUN_LIMIT).quietly(self.workspace)? {
             Quiet { succeeded: None, .. } => Verdict::Hung,
             Quiet { succeeded: Some(succeeded), output } => Verdict::of(test, succeeded, &output),
         };
         // What a broken pool taught proptest is of no use to the next one.
-        if !found && self.regressions().exists() {
-            std::fs::remove_dir_all(self.regressions())?;
+        if !found && regressions.exists() {
+            std::fs::remove_dir_all(regressions)?;
         }
         Ok(verdict)
     }
 
-    fn regressions(&self) -> PathBuf {
-        self.folder.join("pool-core/proptest-regressions")
-    }
-
     fn job(&self, test: &Test, options: &[&str]) -> Result<Job> {
-        let manifest = self.folder.join("Cargo.toml");
+        let (manifest, package) = (self.folder.join("Cargo.toml"), test.package);
         let target = |name: &str| self.folder.join(name).to_string_lossy().into_owned();
         let job = |line: &str, folder: &str| {
             let job = cargo(line).arg("--manifest-path").arg(manifest.to_string_lossy());
@@ -97,20 +112,21 @@ impl<'a> Scratch<'a> {
             job.args(in_turn.iter().copied()).args(test.names.iter().map(String::as_str))
         };
         Ok(match test.kind {
-            Kind::Unit => {
-                chosen(job("test -p pool-core --lib", "target").env("PROPTEST_MAX_SHRINK_ITERS", "0"))
-            }
-            Kind::Release => chosen(job("test -p pool-core --release --lib", "target")),
-            Kind::Integration => chosen(job("test -p pool-core --release", "target")),
+            Kind::Unit => chosen(
+                job(&format!("test -p {package} --lib"), "target").env("PROPTEST_MAX_SHRINK_ITERS", "0"),
+            ),
+            Kind::Release => chosen(job(&format!("test -p {package} --release --lib"), "target")),
+            Kind::Integration => chosen(job(&format!("test -p {package} --release"), "target")),
             // There is nothing to build but the library: each example is built when it runs.
-            Kind::Doc if options.contains(&NO_RUN) => job("build -p pool-core", "target"),
-            Kind::Doc => chosen(job("test -p pool-core --doc", "target")),
+            Kind::Doc if options.contains(&NO_RUN) => job(&format!("build -p {package}"), "target"),
+            Kind::Doc => chosen(job(&format!("test -p {package} --doc"), "target")),
             Kind::Loom => {
-                let job = job("test -p pool-core --release --lib", "loom").rustflags("--cfg ebbpool_loom");
+                let job = job(&format!("test -p {package} --release --lib"), "loom")
+                    .rustflags("--cfg ebbpool_loom");
                 chosen(job.env("LOOM_MAX_PREEMPTIONS", "2"))
             }
             Kind::Tsan => {
-                let line = format!("test -p pool-core --release --target {}", sanitize::host()?);
+                let line = format!("test -p {package} --release --target {}", sanitize::host()?);
                 sanitize::under_tsan(chosen(job(&line, "tsan")), self.workspace)
             }
         })
@@ -122,6 +138,7 @@ fn refresh(from: &Path, to: &Path) -> Result<()> {
     if !from.is_dir() {
         let text = std::fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
         if std::fs::read(to).ok().as_ref() != Some(&text) {
+            to.parent().map_or(Ok(()), std::fs::create_dir_all)?;
             std::fs::write(to, text)?;
         }
         return Ok(());
@@ -158,9 +175,9 @@ fn without_benches(manifest: &str) -> String {
     tables.join("\n[")
 }
 
-fn with_pool_core_only(root: &str) -> String {
+fn with_members_only(root: &str) -> String {
     let line = |line: &str| match line.split(" = ").next() {
-        Some("members") => "members = [\"pool-core\", \"pool-core/derive\"]".to_owned(),
+        Some("members") => format!("members = {MEMBERS:?}"),
         Some("default-members" | "exclude") => String::new(),
         _ => line.to_owned(),
     };
@@ -179,9 +196,6 @@ mod tests {
             "[a]\nproptest.workspace = true\n\n[lints]\nworkspace = true\n"
         );
         let root = "[workspace]\nmembers = [\"a\", \"b\"]\ndefault-members = [\"a\"]\nx = 1\n";
-        assert_eq!(
-            with_pool_core_only(root),
-            "[workspace]\nmembers = [\"pool-core\", \"pool-core/derive\"]\n\nx = 1\n"
-        );
+        assert_eq!(with_members_only(root), format!("[workspace]\nmembers = {MEMBERS:?}\n\nx = 1\n"));
     }
 }

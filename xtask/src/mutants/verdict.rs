@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_run_says_what_noticed() {
-        let test = Test { kind: Kind::Unit, target: None, names: vec!["a".into()] };
+        let test = Test { package: "pool-core", kind: Kind::Unit, target: None, names: vec!["a".into()] };
         let failed = "running 2 tests\ntest a::b ... ok\ntest a::c ... FAILED\n";
         assert_eq!(Verdict::of(&test, false, failed), Verdict::Caught("a::c".into()));
         let died = "running 2 tests\ntest a::b ... ok\ntest a::c ... \n";
