@@ -96,6 +96,16 @@ impl fmt::Display for ThresholdError {
 
 impl std::error::Error for ThresholdError {}
 
+/// Resident bytes of this process, on systems that have no `/proc` and say it otherwise: macOS and Windows. Some
+/// microseconds.
+#[must_use]
+pub(crate) fn resident_bytes() -> Option<u64> {
+    #[cfg(any(target_os = "macos", windows))]
+    return memory_stats::memory_stats().and_then(|stats| u64::try_from(stats.physical_mem).ok());
+    #[cfg(not(any(target_os = "macos", windows)))]
+    None
+}
+
 /// Bytes in a page of memory.
 #[must_use]
 pub(crate) fn page_bytes() -> u64 {

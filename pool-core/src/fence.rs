@@ -73,6 +73,7 @@ pub(crate) fn light() {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strategy {
     /// Light is free, heavy is a system call.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "a system call of Linux"))]
     Membarrier,
     /// Both sides fence.
     SeqCst,

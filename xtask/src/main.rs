@@ -4,6 +4,7 @@
 //!  main ──► test ──► suites ──► run      a suite's commands, their output and counts
 //!             │         └─────► tidy, failpoints, sanitize, mutants, fuzz, bench
 //!             └────► machine             what a suite needs of the machine, and how to install it
+//!  portable                               the libraries on other systems, by hand
 //!  workspace (cargo metadata) and source (a scanner for .rs files) serve all of them
 //! ```
 //!
@@ -17,6 +18,7 @@ mod failpoints;
 mod fuzz;
 mod machine;
 mod mutants;
+mod portable;
 mod run;
 mod sanitize;
 mod source;
@@ -73,6 +75,8 @@ enum Command {
     ///
     /// Minutes for all of them; every test that is to notice must pass unbroken first.
     Mutants(mutants::Options),
+    /// Check the libraries for musl, macOS and Windows, as far as this machine can
+    Portable,
     /// Check the rules that the compiler does not
     Tidy,
 }
@@ -100,6 +104,7 @@ fn run(command: &Command) -> Result<bool> {
         Command::Fuzz(options) => test::ready(Suite::Fuzz).and_then(|()| fuzz::run(&workspace, options)),
         Command::Bench(command) => bench::run(&workspace, command),
         Command::Mutants(options) => mutants::run(&workspace, options),
+        Command::Portable => portable::run(&workspace),
         Command::Tidy => test::run_one(&workspace, Suite::Tidy, false),
     }
 }

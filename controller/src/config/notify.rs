@@ -117,6 +117,7 @@ mod nothing {
             None
         }
 
+        #[allow(clippy::unused_self, reason = "where there is something to ask, it is asked")]
         pub(in super::super) fn changed(&mut self) -> bool {
             false
         }

@@ -145,17 +145,12 @@ impl MemorySensor {
     /// Reads everything once.
     pub fn sample(&mut self) -> MemorySample {
         if !self.supported {
-            return self.unsupported();
+            return self.without_proc(crate::sys::resident_bytes());
         }
         let machine = self.process.machine();
         let rss = self.process.rss_bytes(&machine);
         match self.source {
-            LimitSource::Simulated(limit) => {
-                let usage = rss
-                    .clone()
-                    .and_then(|rss| at_most(rss, "above 4 times the limit,", limit.saturating_mul(4)));
-                self.of_process(Source::Simulated, nonzero(limit), usage, rss)
-            }
+            LimitSource::Simulated(limit) => self.simulated(limit, rss),
             LimitSource::Auto => match self.chain.tightest(machine.total_bytes.as_ref().ok().copied()) {
                 Ok(None) => {
                     let limit = self.without_limit(&rss, &machine);
@@ -212,23 +207,21 @@ impl MemorySensor {
         }
     }
 
-    fn unsupported(&self) -> MemorySample {
-        let none = || Reading::Invalid(Why::Unsupported);
-        let (source, limit) = match self.source {
-            LimitSource::Auto => (Source::Process, none()),
-            LimitSource::Simulated(limit) => (Source::Simulated, nonzero(limit).into()),
-        };
-        MemorySample {
-            source,
-            limit,
-            usage: none(),
-            usage_raw: none(),
-            rss: none(),
-            kernel_peak: None,
-            oom_kills: 0,
-            max_events: 0,
-            oom_events: 0,
-            level: String::new(),
+    /// Where there is no `/proc`: resident memory against a limit that was given. Without one nothing is known, and the
+    /// pools get their safe capacity.
+    fn without_proc(&mut self, rss_bytes: Option<u64>) -> MemorySample {
+        let rss = rss_bytes.ok_or(Why::Unsupported).and_then(nonzero);
+        match self.source {
+            LimitSource::Auto => {
+                self.of_process(Source::Process, Err(Why::Unsupported), Err(Why::Unsupported), rss)
+            }
+            LimitSource::Simulated(limit) => self.simulated(limit, rss),
         }
+    }
+
+    fn simulated(&mut self, limit: u64, rss: Result<u64, Why>) -> MemorySample {
+        let usage =
+            rss.clone().and_then(|rss| at_most(rss, "above 4 times the limit,", limit.saturating_mul(4)));
+        self.of_process(Source::Simulated, nonzero(limit), usage, rss)
     }
 }

@@ -180,12 +180,26 @@ fn this_machine_can_be_read() {
     assert!(sample.rss.is_valid());
 }
 
+#[test]
+fn without_proc_resident_memory_counts_against_a_limit_that_was_given() {
+    let tree = Scratch::new();
+    let sample = |source, rss| MemorySensor::open_at(tree.path(), source).without_proc(rss);
+    let known = |sample: MemorySample| {
+        [sample.limit, sample.usage, sample.rss]
+            .map(|reading| reading.into_result().map_err(|why| why.to_string()))
+    };
+    let unknown = || Err("not available on this operating system".to_owned());
+    let given = LimitSource::Simulated(9 << 20);
+    assert_eq!(known(sample(given, Some(5 << 20))), [Ok(9 << 20), Ok(5 << 20), Ok(5 << 20)]);
+    assert_eq!(known(sample(given, None)), [Ok(9 << 20), unknown(), unknown()]);
+    assert_eq!(known(sample(LimitSource::Auto, Some(5 << 20))), [unknown(), unknown(), Ok(5 << 20)]);
+    assert!(known(sample(given, Some(0)))[1].is_err(), "nothing runs in no memory");
+}
+
 #[cfg(not(target_os = "linux"))]
 #[test]
-fn elsewhere_nothing_is_known_and_that_is_said() {
+fn elsewhere_the_limit_is_not_known_and_that_is_said() {
     let sample = MemorySensor::open(LimitSource::Auto).sample();
-    assert_eq!(
-        (sample.limit, sample.usage),
-        (Reading::Invalid(Why::Unsupported), Reading::Invalid(Why::Unsupported))
-    );
+    assert_eq!(sample.limit, Reading::Invalid(Why::Unsupported));
+    assert_eq!(sample.rss.is_valid(), cfg!(any(target_os = "macos", windows)));
 }
