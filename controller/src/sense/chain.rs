@@ -129,7 +129,11 @@ fn levels(root: &Root, hierarchy: &Hierarchy) -> Vec<Level> {
         }
         let inside = dir.strip_prefix(&hierarchy.mount).unwrap_or(dir);
         let topmost = at + 1 == hierarchy.groups.len();
-        levels.extend(Level::open(root, hierarchy.version, dir, format!("/{}", inside.display()), topmost));
+        let name = format!("/{}", inside.display());
+        // Second: where both leave the same room, it is memory that binds.
+        let with_swap = if v1 { Level::open_with_swap(root, dir, &name, topmost) } else { None };
+        levels.extend(Level::open(root, hierarchy.version, dir, name, topmost));
+        levels.extend(with_swap);
     }
     levels
 }

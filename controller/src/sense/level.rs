@@ -37,7 +37,7 @@ pub(super) struct Events {
 
 #[derive(Debug)]
 enum Files {
-    V1 { limit: KernelFile, above: bool, usage: KernelFile, stat: KernelFile, rest: V1Rest },
+    V1 { limit: KernelFile, hidden: Option<&'static str>, usage: KernelFile, stat: KernelFile, rest: V1Rest },
     V2 { max: KernelFile, high: KernelFile, usage: KernelFile, stat: KernelFile, rest: V2Rest },
 }
 
@@ -53,6 +53,9 @@ struct V2Rest {
     events: KernelFile,
     peak: KernelFile,
 }
+
+/// Where version 1 says in `memory.stat` what bounds a group from above: of memory, and of memory and swap together.
+const HIDDEN: [&str; 2] = ["hierarchical_memory_limit", "hierarchical_memsw_limit"];
 
 /// Version 1 says "none" with the largest multiple of the page size. Half of it is beyond any machine.
 const SENTINEL_BYTES: u64 = 1 << 62;
@@ -77,7 +80,8 @@ impl Level {
                     oom: file("memory.oom_control"),
                     peak: file("memory.max_usage_in_bytes"),
                 };
-                (Files::V1 { limit, above: topmost, usage, stat: file("memory.stat"), rest }, visible)
+                let hidden = topmost.then_some(HIDDEN[0]);
+                (Files::V1 { limit, hidden, usage, stat: file("memory.stat"), rest }, visible)
             }
             Version::V2 => {
                 let (max, usage) = (file("memory.max"), file("memory.current"));
@@ -89,9 +93,31 @@ impl Level {
                 )
             }
         };
+        visible.then(|| Self::of(name, files))
+    }
+
+    /// Version 1 can bound memory and swap together as well, and kills at that limit however little memory is in use.
+    /// It is a pair of its own. `None` if swap is not accounted for.
+    pub(super) fn open_with_swap(root: &Root, dir: &Path, name: &str, topmost: bool) -> Option<Self> {
+        let file = |name: &str| root.file(dir.join(name));
+        let limit = file("memory.memsw.limit_in_bytes");
+        if !limit.exists() {
+            return None;
+        }
+        let rest = V1Rest {
+            failures: file("memory.memsw.failcnt"),
+            oom: file("memory.memsw.oom_control"), // there is none: kills are counted once, by memory
+            peak: file("memory.memsw.max_usage_in_bytes"),
+        };
+        let (usage, stat) = (file("memory.memsw.usage_in_bytes"), file("memory.stat"));
+        let files = Files::V1 { limit, hidden: topmost.then_some(HIDDEN[1]), usage, stat, rest };
+        Some(Self::of(format!("{name} with swap"), files))
+    }
+
+    fn of(name: String, files: Files) -> Self {
         let mut level = Self { name, files, hold: LimitHold::default(), events: Events::default() };
         level.events = level.read_events();
-        visible.then_some(level)
+        level
     }
 
     /// Whether version 1 lets this group bound the groups below it.
@@ -168,12 +194,10 @@ impl Level {
 impl Files {
     fn lowest_limit_bytes(&mut self) -> Result<Option<u64>, Why> {
         match self {
-            Self::V1 { limit, above, stat, .. } => {
+            Self::V1 { limit, hidden, stat, .. } => {
                 let own = limit.number()?;
-                if !*above {
-                    return Ok(Some(own));
-                }
-                let [hidden] = stat.keyed(["hierarchical_memory_limit"])?;
+                let Some(key) = *hidden else { return Ok(Some(own)) };
+                let [hidden] = stat.keyed([key])?;
                 Ok(Some(hidden.map_or(own, |hidden| own.min(hidden))))
             }
             Self::V2 { max, high, .. } => {

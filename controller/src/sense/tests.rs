@@ -47,7 +47,7 @@ fn every_fixture_reads_as_expected() {
         assert_eq!(rendered(&sensor.sample()), expected, "{name}, read again");
         seen.push(name);
     }
-    assert!(seen.len() >= 17, "fixtures are missing: {seen:?}");
+    assert!(seen.len() >= 22, "fixtures are missing: {seen:?}");
 }
 
 #[test]
