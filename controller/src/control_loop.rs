@@ -115,8 +115,9 @@ impl Controller {
     fn turn(&mut self, began: Instant, (at, now): (Duration, Instant), seen: &Seen) -> Arc<Status> {
         let mode = self.shared.steering.mode(at);
         if mode == Mode::Off {
-            let mut status =
-                self.history.record((at, mode), seen, None, &self.act.done(), &self.shared.registry);
+            let done = self.act.done();
+            let mut status = self.history.record((at, mode), seen, None, &done, &self.shared.registry);
+            status.inputs = Some(seen.inputs(self.act.knobs(), &done));
             status.config = self.live.status();
             return self.shared.publish(status);
         }
@@ -137,6 +138,7 @@ impl Controller {
         if let Some(ring) = &mut self.notes.ring {
             ring.write(at, &Record::of(&status, &inputs.level));
         }
+        status.inputs = Some(inputs);
         self.shared.publish(status)
     }
 

@@ -97,7 +97,8 @@ impl History {
         };
         let pools = seen.pools.iter().enumerate().map(|(at, pool)| brief(at, pool, plan.as_ref())).collect();
         let decisions_by_reason = self.by_reason.clone();
-        Status { memory, pools, plan, decisions_by_reason, config: None, tick_time: Duration::ZERO }
+        let (inputs, config, tick_time) = (None, None, Duration::ZERO);
+        Status { memory, pools, inputs, plan, decisions_by_reason, config, tick_time }
     }
 
     fn remember_decision(&mut self, at_ms: u64, plan: &Plan, changed: bool) {

@@ -1,7 +1,7 @@
 //! What a controller publishes after each tick: plain figures, with the field names that the routes serve.
 
 use crate::config::ConfigStatus;
-use crate::decide::{Plan, Pressure, State};
+use crate::decide::{Inputs, Plan, Pressure, State};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ pub struct Status {
     pub memory: MemoryStatus,
     /// The pools in short, in the order of their registration.
     pub pools: Vec<PoolBrief>,
+    /// What the plan was made of, as `GET /v1/inputs` serves it.
+    #[serde(skip)]
+    pub inputs: Option<Inputs>,
     /// The plan of this tick; `None` while nothing decides.
     #[serde(skip)]
     pub plan: Option<Plan>,

@@ -36,13 +36,15 @@ impl Events {
         handle.on_status(move |status| sender.send(serialised(status)).is_ok());
         Self { ticks, free: Arc::new(Semaphore::new(STREAMS_MAX)) }
     }
+
+    /// A place for one more stream, if there is one.
+    pub(super) fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.free).try_acquire_owned().ok()
+    }
 }
 
 pub(super) async fn events(State(admin): State<Admin>) -> Response {
-    let Ok(permit) = Arc::clone(&admin.events.free).try_acquire_owned() else {
-        let problem = format!("{STREAMS_MAX} event streams are open already");
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"error": problem}))).into_response();
-    };
+    let Some(permit) = admin.events.permit() else { return refused() };
     let data: Pin<Box<dyn Stream<Item = Arc<str>> + Send>> = match admin.handle.mode() {
         // Nothing ticks: it is read as long as somebody looks.
         Mode::Off => {
@@ -52,7 +54,13 @@ pub(super) async fn events(State(admin): State<Admin>) -> Response {
         Mode::Observe | Mode::Enforce | Mode::Frozen => Box::pin(WatchStream::new(admin.events.ticks)),
     };
     let events = data.map(|json| Ok::<_, Infallible>(Event::default().event("tick").data(json)));
-    Sse::new(Permitted { stream: events, _permit: permit }).into_response()
+    Sse::new(Permitted::new(events, permit)).into_response()
+}
+
+/// There is no place for one more stream.
+pub(super) fn refused() -> Response {
+    let problem = format!("{STREAMS_MAX} event streams are open already");
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"error": problem}))).into_response()
 }
 
 fn serialised(status: &Status) -> Arc<str> {
@@ -61,9 +69,15 @@ fn serialised(status: &Status) -> Arc<str> {
 }
 
 /// A stream that gives its place back when it ends or its client goes.
-struct Permitted<S> {
+pub(super) struct Permitted<S> {
     stream: S,
     _permit: OwnedSemaphorePermit,
+}
+
+impl<S> Permitted<S> {
+    pub(super) fn new(stream: S, permit: OwnedSemaphorePermit) -> Self {
+        Self { stream, _permit: permit }
+    }
 }
 
 impl<S: Stream + Unpin> Stream for Permitted<S> {

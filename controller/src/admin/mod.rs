@@ -9,6 +9,7 @@
 //! | `GET /v1/mode` | the mode in force |
 //! | `PUT /v1/mode` | changes it, or freezes |
 //! | `GET /v1/events` | server-sent events, one `tick` a tick |
+//! | `GET /v1/inputs` | server-sent events, one `inputs` a tick: what decisions are made of |
 //! | `GET /v1/openapi.json` | the description of these routes |
 //! | `GET /metrics` | Prometheus text |
 //!
@@ -17,6 +18,7 @@
 
 mod events;
 mod guard;
+mod inputs;
 mod memory;
 mod mode;
 mod page;
@@ -73,6 +75,7 @@ fn routes(handle: &Handle) -> Router {
         .route("/v1/mode", get(mode::mode).put(mode::set_mode))
         .route("/v1/pools", get(pools::pools))
         .route(pool_dashboards::EVENTS_PATH, get(events::events))
+        .route("/v1/inputs", get(inputs::inputs))
         .route("/v1/openapi.json", get(page::openapi))
         .with_state(admin)
 }

@@ -76,6 +76,8 @@ fn answers_have_the_fields_that_the_document_says() {
     check(&document, &schema_of(&document, "/v1/pools"), &stopped, "stopped");
     let event = next_event(&mut served.events()).expect("an event");
     check(&document, &schema_of(&document, "/v1/events"), &event, "/v1/events");
+    let inputs = next_event(&mut served.stream("/v1/inputs")).expect("an event");
+    check(&document, &schema_of(&document, "/v1/inputs"), &inputs, "/v1/inputs");
 }
 
 #[test]
@@ -124,7 +126,7 @@ fn every_path_of_the_document_answers_and_it_is_served() {
         let methods: Vec<_> = methods.as_object().expect("methods").keys().map(String::as_str).collect();
         let expected: &[&str] = if path == "/v1/mode" { &["get", "put"] } else { &["get"] };
         assert_eq!(methods, expected, "{path}");
-        if path != "/v1/events" {
+        if !matches!(path.as_str(), "/v1/events" | "/v1/inputs") {
             assert_eq!(served.get(path).status, 200, "{path}");
         }
     }

@@ -161,3 +161,26 @@ fn the_mode_is_changed_by_hand_with_a_reason_and_a_freeze_with_its_end() {
         "PUT /v1/mode HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     assert_eq!(served.request(unmarked).status, 403);
 }
+
+#[test]
+fn inputs_come_each_tick_and_count_as_streams() {
+    let served = Served::start(Mode::Observe);
+    drop(served.pool.get());
+    let mut stream = served.stream("/v1/inputs");
+    let mut last = (0, 0);
+    // The get is seen at the latest by the tick after it.
+    for _ in 0..3 {
+        let moment = next_event(&mut stream).expect("a moment");
+        let pool = &moment["inputs"]["pools"][0];
+        let now =
+            (moment["tick"].as_u64().expect("a number"), pool["gets_total"].as_u64().expect("a number"));
+        assert!(now.0 > last.0 && now.1 >= last.1, "{moment}");
+        last = now;
+    }
+    assert_eq!(last.1, 1);
+    let mut rest: Vec<_> = (1..32).map(|_| served.stream("/v1/inputs")).collect();
+    assert!(rest.iter_mut().all(|stream| next_event(stream).is_some()));
+    assert_eq!(served.get("/v1/events").status, 503);
+    served.handle.shutdown();
+    while next_event(&mut stream).is_some() {}
+}

@@ -78,11 +78,15 @@ impl Served {
 
     /// Opens the event stream and leaves it open.
     pub(super) fn events(&self) -> BufReader<TcpStream> {
+        self.stream("/v1/events")
+    }
+
+    /// Opens a stream and leaves it open.
+    pub(super) fn stream(&self, path: &str) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream
-            .write_all(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .expect("sent");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("sent");
         BufReader::new(stream)
     }
 }
