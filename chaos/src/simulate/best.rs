@@ -8,7 +8,7 @@
 use super::demand::{Demand, SLOTS, Trace};
 use super::plant::warm_up_steps;
 use super::run::{Outcome, run};
-use super::scenario::{LIMIT_BYTES, PoolSpec, Scenario};
+use super::world::{Start, World};
 use pool_controller::decide::Fixed;
 
 /// Sums that are tried: so many parts of the limit.
@@ -25,21 +25,19 @@ pub(super) struct Best {
 }
 
 /// Finds it.
-pub(super) fn best_fixed(scenario: &Scenario, demand: &Demand, seed: u64) -> Best {
-    let curves: Vec<Curve> = scenario
-        .pools
-        .iter()
-        .zip(&demand.pools)
-        .map(|(spec, trace)| Curve::of(scenario, spec, trace))
-        .collect();
-    let splits = (0..=SUMS).map(|n| split(LIMIT_BYTES / u64::from(scenario.processes) * n / SUMS, &curves));
-    let usual = scenario.pools.iter().map(|spec| scenario.usual_capacity(spec)).collect();
+pub(super) fn best_fixed(world: &dyn World, demand: &Demand, seed: u64) -> Best {
+    let starts = world.starts();
+    let curves = starts.iter().zip(&demand.pools).map(|(start, trace)| Curve::of(world, start, trace));
+    let curves: Vec<Curve> = curves.collect();
+    let most_bytes = world.limit_max_bytes() / u64::from(world.processes());
+    let splits = (0..=SUMS).map(|n| split(most_bytes * n / SUMS, &curves));
+    let usual = starts.iter().map(|start| start.capacity_bytes).collect();
     let mut tried: Vec<Vec<u64>> = splits.chain([usual]).collect();
     tried.dedup();
     let run_with = |bytes: Vec<u64>| {
-        let names = scenario.pools.iter().map(|spec| spec.name.to_owned());
+        let names = starts.iter().map(|start| start.name.clone());
         let capacities: Vec<_> = names.zip(bytes).collect();
-        let outcome = run(scenario, demand, seed, || Box::new(Fixed::at(capacities.clone())));
+        let outcome = run(world, demand, seed, || Box::new(Fixed::at(capacities.clone())));
         Best { capacities, outcome }
     };
     let better = |a: Best, b: Best| {
@@ -47,7 +45,7 @@ pub(super) fn best_fixed(scenario: &Scenario, demand: &Demand, seed: u64) -> Bes
         let ((a_lives, a_saved), (b_lives, b_saved)) = (rank(&a), rank(&b));
         if a_lives.cmp(&b_lives).then(a_saved.total_cmp(&b_saved)).is_lt() { b } else { a }
     };
-    let first = run_with(vec![0; scenario.pools.len()]);
+    let first = run_with(vec![0; starts.len()]);
     tried.into_iter().map(run_with).fold(first, better)
 }
 
@@ -59,13 +57,13 @@ struct Curve {
 }
 
 impl Curve {
-    fn of(scenario: &Scenario, spec: &PoolSpec, trace: &Trace) -> Self {
+    fn of(world: &dyn World, start: &Start, trace: &Trace) -> Self {
         let useful = most_idle(trace).max(1);
-        let counts_from = warm_up_steps(scenario) * SLOTS;
+        let counts_from = warm_up_steps(world) * SLOTS;
         let mut objects: Vec<u64> = (0..=STEPS).map(|n| (useful * n).div_ceil(STEPS)).collect();
         objects.dedup();
         let point =
-            |objects| (objects * spec.weight_bytes, hits(trace, objects, counts_from) as f64 * spec.saved_ns);
+            |objects| (objects * start.weight, hits(trace, objects, counts_from) as f64 * start.saved_ns);
         Self { points: objects.into_iter().map(point).collect() }
     }
 
@@ -94,9 +92,10 @@ fn split(sum_bytes: u64, curves: &[Curve]) -> Vec<u64> {
 
 /// The most that a pool would ever hold idle.
 fn most_idle(trace: &Trace) -> u64 {
-    let (mut idle, mut most) = (0_u64, 0);
-    for (gets, returns) in trace.gets.iter().zip(&trace.returns) {
-        idle = idle.saturating_sub(u64::from(*gets)) + u64::from(*returns);
+    let mut idle = trace.at_start.0;
+    let mut most = idle;
+    for (gets, returns) in trace.all_rounds().map(|(_, gets, returns)| (gets, returns)) {
+        idle = idle.saturating_sub(gets) + returns;
         most = most.max(idle);
     }
     most
@@ -104,11 +103,11 @@ fn most_idle(trace: &Trace) -> u64 {
 
 /// Hits from a slot on of a pool that may hold so many objects.
 fn hits(trace: &Trace, objects: u64, counts_from: usize) -> u64 {
-    let (mut idle, mut hits) = (0_u64, 0);
-    for (slot, (gets, returns)) in trace.gets.iter().zip(&trace.returns).enumerate() {
-        let served = u64::from(*gets).min(idle);
+    let (mut idle, mut hits) = (trace.at_start.0.min(objects), 0);
+    for (slot, gets, returns) in trace.all_rounds() {
+        let served = gets.min(idle);
         hits += if slot >= counts_from { served } else { 0 };
-        idle = (idle - served + u64::from(*returns)).min(objects);
+        idle = (idle - served + returns).min(objects);
     }
     hits
 }

@@ -14,6 +14,44 @@ pub(super) const SLOTS: usize = 5;
 pub(super) struct Trace {
     pub(super) gets: Vec<u32>,
     pub(super) returns: Vec<u32>,
+    /// Gets of a slot that come before the first of its returns, where not all of them do. 0: all.
+    pub(super) together: u32,
+    /// Objects that are idle, and lent, before the first slot.
+    pub(super) at_start: (u64, u64),
+}
+
+impl Trace {
+    /// Gets and returns of a slot come in so many rounds, in each of which gets come first.
+    pub(super) fn rounds(&self, slot: usize) -> u32 {
+        let gets = self.gets[slot];
+        if self.together == 0 { 1 } else { gets.div_ceil(self.together).max(1) }
+    }
+
+    /// Every round: its slot, gets and returns.
+    pub(super) fn all_rounds(&self) -> impl Iterator<Item = (usize, u64, u64)> {
+        (0..self.gets.len()).flat_map(|slot| (0..self.rounds(slot)).map(move |round| (slot, round))).map(
+            |(slot, round)| {
+                let (gets, returns) = self.round(slot, round);
+                (slot, gets, returns)
+            },
+        )
+    }
+
+    /// Gets and returns of a round.
+    pub(super) fn round(&self, slot: usize, round: u32) -> (u64, u64) {
+        let (gets, returns, rounds) = (self.gets[slot], self.returns[slot], self.rounds(slot));
+        if round >= rounds {
+            return (0, 0);
+        }
+        if rounds == 1 {
+            return (u64::from(gets), u64::from(returns));
+        }
+        let part =
+            |all: u32, first: u32| all.saturating_sub(first.saturating_mul(self.together)).min(self.together);
+        let rest = returns.saturating_sub(round.saturating_mul(self.together));
+        let returned = if round + 1 == rounds { rest } else { part(returns, round) };
+        (u64::from(part(gets, round)), u64::from(returned))
+    }
 }
 
 /// Demand of all pools of a scenario: the first process's, then the second's.
@@ -32,7 +70,8 @@ impl Demand {
         let pools = (0_u64..).zip(specs).map(|(stream, spec)| {
             let mut random = Random::new(seed, stream);
             let slots = steps * SLOTS;
-            let mut trace = Trace { gets: Vec::with_capacity(slots), returns: vec![0; slots] };
+            let mut trace =
+                Trace { gets: Vec::with_capacity(slots), returns: vec![0; slots], ..Trace::default() };
             let per_slot = part * SLOT_MS / f64::from(spec.hold_ms);
             for slot in 0..slots {
                 let gets = random.arrivals(per_slot * spec.in_flight.at(slot as f64 * SLOT_MS / 1000.0));

@@ -2,7 +2,7 @@
 
 use super::demand::STEP_MS;
 use super::plant::{Level, Process};
-use super::scenario::Scenario;
+use super::world::World;
 use pool_controller::decide::filters::Turns;
 
 /// Usage above this counts as time above, thousandths of the limit.
@@ -16,6 +16,8 @@ const TURN_LIMIT_ONE_IN: u64 = 50;
 pub(super) struct Measure {
     /// Highest usage, a share of the limit of that moment.
     pub(super) peak: f64,
+    /// The same, bytes.
+    pub(super) peak_bytes: u64,
     /// Seconds with usage above .90 of the limit.
     pub(super) seconds_over_090: f64,
     /// From the start of the disturbance until a capacity was cut, idle objects were taken back, or cycles and reuse
@@ -41,16 +43,17 @@ struct Before {
 }
 
 impl Measure {
-    pub(super) fn new(scenario: &Scenario) -> Self {
-        let pools = scenario.pools.len() * usize::try_from(scenario.processes).unwrap_or(1);
+    pub(super) fn new(world: &dyn World) -> Self {
+        let pools = world.starts().len() * usize::try_from(world.processes()).unwrap_or(1);
         Self {
             peak: 0.0,
+            peak_bytes: 0,
             seconds_over_090: 0.0,
             first_action_ms: None,
             recovery_s: None,
             turns: vec![Turns::default(); pools],
             seen_s: 0.0,
-            disturbance: scenario.disturbance,
+            disturbance: world.disturbance(),
             before: None,
             capacity: 0,
             is_back: false,
@@ -60,6 +63,7 @@ impl Measure {
     /// Takes the figures of a step.
     pub(super) fn see(&mut self, now_s: f64, level: Level, processes: &[Process]) {
         self.peak = self.peak.max(level.ratio());
+        self.peak_bytes = self.peak_bytes.max(level.usage);
         if level.is_above(HIGH_PERMILLE) {
             self.seconds_over_090 += STEP_MS as f64 / 1000.0;
         }

@@ -37,6 +37,7 @@ mod sensors;
 mod shape;
 mod svg;
 mod targets;
+mod world;
 
 pub use compare::{FIXED_BEST, Report, Row, UnknownPolicy, policy_names, simulate};
 pub use document::NoPlace;

@@ -20,9 +20,9 @@
 //! a policy from it most.
 
 use super::cover::{Arc, Cover};
-use super::demand::{Demand, SLOTS, Trace, seconds};
+use super::demand::{Demand, SLOTS, Trace};
 use super::plant::{MARK_PERMILLE, warm_up_steps};
-use super::scenario::Scenario;
+use super::world::World;
 use std::collections::BTreeMap;
 
 /// Steps of which the tightest counts.
@@ -38,24 +38,46 @@ struct Wait {
 }
 
 /// What can be saved at most after the warm-up, ns.
-pub(super) fn optimum_ns(scenario: &Scenario, demand: &Demand) -> f64 {
-    let specs: Vec<_> = (0..scenario.processes).flat_map(|_| scenario.pools).collect();
-    let weights: Vec<(u64, f64)> = specs.iter().map(|spec| (spec.weight_bytes, spec.saved_ns)).collect();
+pub(super) fn optimum_ns(world: &dyn World, demand: &Demand) -> f64 {
+    let starts: Vec<_> = (0..world.processes()).flat_map(|_| world.starts()).collect();
+    let weights: Vec<(u64, f64)> = starts.iter().map(|start| (start.weight, start.saved_ns)).collect();
     let room: Vec<i128> = (0..demand.steps)
         .map(|step| {
-            let s = seconds(step);
-            i128::from(scenario.limit_bytes(s) * MARK_PERMILLE / 1000) - i128::from(scenario.others_bytes(s))
+            i128::from(world.limit_bytes(step) * MARK_PERMILLE / 1000) - i128::from(world.others_bytes(step))
         })
         .collect();
-    bound_ns(&weights, &demand.pools, room, warm_up_steps(scenario), (SLOTS, BLOCK))
+    let pools_each = starts.len() / world.processes() as usize;
+    let room =
+        less_lent(room, &demand.pools, SLOTS, |step, pool| world.lent_weight(step, pool % pools_each.max(1)));
+    bound_ns(&weights, &demand.pools, room, warm_up_steps(world), (SLOTS, BLOCK))
 }
 
-/// `weights`: of each pool, an object's bytes and what a reuse saves, ns. `room`: bytes for what is lent and idle, by
+/// Takes from the room by step what is lent at its end; `weigh` has the bytes of a lent object, by step and pool.
+fn less_lent(
+    mut room: Vec<i128>,
+    traces: &[Trace],
+    slots: usize,
+    weigh: impl Fn(usize, usize) -> u64,
+) -> Vec<i128> {
+    for (pool, trace) in traces.iter().enumerate() {
+        let mut lent = i128::from(trace.at_start.1);
+        for (step, room) in room.iter_mut().enumerate() {
+            let during = step * slots..(step + 1) * slots;
+            let gets: u32 = trace.gets[during.clone()].iter().sum();
+            let returns: u32 = trace.returns[during].iter().sum();
+            lent += i128::from(gets) - i128::from(returns);
+            *room -= lent * i128::from(weigh(step, pool));
+        }
+    }
+    room
+}
+
+/// `weights`: of each pool, an object's bytes and what a reuse saves, ns. `room`: bytes for what is idle, by
 /// step. Gets before the step `counts_from` save nothing. A step has `slots`; of each `block` the tightest step counts.
 fn bound_ns(
     weights: &[(u64, f64)],
     traces: &[Trace],
-    mut room: Vec<i128>,
+    room: Vec<i128>,
     counts_from: usize,
     (slots, block): (usize, usize),
 ) -> f64 {
@@ -64,14 +86,6 @@ fn bound_ns(
     let mut change = vec![0_i128; room.len() + 1];
     for (pool, trace) in traces.iter().enumerate() {
         let weight = i128::from(weights[pool].0);
-        let mut lent = 0_i128;
-        for (step, room) in room.iter_mut().enumerate() {
-            let during = step * slots..(step + 1) * slots;
-            let gets: u32 = trace.gets[during.clone()].iter().sum();
-            let returns: u32 = trace.returns[during].iter().sum();
-            lent += i128::from(gets) - i128::from(returns);
-            *room -= lent * weight;
-        }
         for wait in waits_of(trace, slots).into_iter().filter(|wait| wait.to >= counts_from) {
             change[wait.from] += i128::from(wait.objects) * weight;
             change[wait.to] -= i128::from(wait.objects) * weight;
@@ -101,21 +115,23 @@ fn bound_ns(
 
 /// The waits of a pool that keeps everything: each get takes what was returned last.
 fn waits_of(trace: &Trace, slots: usize) -> Vec<Wait> {
-    let (mut stack, mut waits): (Vec<(usize, u64)>, _) = (Vec::new(), Vec::new());
-    for (slot, (gets, returns)) in trace.gets.iter().zip(&trace.returns).enumerate() {
-        let mut wanted = u64::from(*gets);
+    let (mut stack, mut waits) = (vec![(0, trace.at_start.0)], Vec::new());
+    for (slot, gets, returns) in trace.all_rounds() {
+        let mut wanted = gets;
         while wanted > 0 {
             let Some((from, objects)) = stack.last_mut() else { break };
             let taken = wanted.min(*objects);
-            waits.push(Wait { from: *from, to: slot / slots, objects: taken });
+            if taken > 0 {
+                waits.push(Wait { from: *from, to: slot / slots, objects: taken });
+            }
             *objects -= taken;
             wanted -= taken;
             if *objects == 0 {
                 stack.pop();
             }
         }
-        if *returns > 0 {
-            stack.push((slot / slots, u64::from(*returns)));
+        if returns > 0 {
+            stack.push((slot / slots, returns));
         }
     }
     waits
@@ -144,8 +160,20 @@ mod tests {
     use super::*;
     use crate::simulate::random::Random;
 
+    /// The bound where a lent object weighs what an idle one does.
+    fn bound_of(
+        weights: &[(u64, f64)],
+        traces: &[Trace],
+        room: Vec<i128>,
+        counts_from: usize,
+        (slots, block): (usize, usize),
+    ) -> f64 {
+        let room = less_lent(room, traces, slots, |_, pool| weights[pool].0);
+        bound_ns(weights, traces, room, counts_from, (slots, block))
+    }
+
     fn trace(random: &mut Random, steps: usize, per_step: f64) -> Trace {
-        let mut trace = Trace { gets: vec![0; steps], returns: vec![0; steps] };
+        let mut trace = Trace { gets: vec![0; steps], returns: vec![0; steps], ..Trace::default() };
         for step in 0..steps {
             for _ in 0..random.arrivals(per_step) {
                 trace.gets[step] += 1;
@@ -204,24 +232,24 @@ mod tests {
             let room: Vec<i128> = (0..14).map(|_| 10 * i128::from(random.up_to(5))).collect();
             let alike = [(10, 3.0), (10, 5.0)];
             let (bound, best) =
-                (bound_ns(&alike, &traces, room.clone(), 0, (1, 1)), best_by_trying(&alike, &traces, &room));
+                (bound_of(&alike, &traces, room.clone(), 0, (1, 1)), best_by_trying(&alike, &traces, &room));
             assert!((bound - best).abs() < 1e-6, "{bound} and {best}");
             let unlike = [(10, 3.0), (17, 4.0)];
             let (bound, best) = (
-                bound_ns(&unlike, &traces, room.clone(), 0, (1, 1)),
+                bound_of(&unlike, &traces, room.clone(), 0, (1, 1)),
                 best_by_trying(&unlike, &traces, &room),
             );
             assert!(bound >= best - 1e-6, "{bound} below {best}");
             exact += u32::from(bound - best < 1e-6);
-            assert!(bound_ns(&unlike, &traces, room, 0, (1, 4)) >= bound - 1e-6, "fewer steps bound less");
+            assert!(bound_of(&unlike, &traces, room, 0, (1, 4)) >= bound - 1e-6, "fewer steps bound less");
         }
         assert!(exact > 10, "cutting objects helps seldom: {exact}");
     }
 
     #[test]
     fn with_room_for_all_each_get_that_could_hit_does() {
-        let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1] };
-        let of = |room| bound_ns(&[(10, 7.0)], std::slice::from_ref(&trace), vec![room; 4], 0, (1, 1));
+        let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1], ..Trace::default() };
+        let of = |room| bound_of(&[(10, 7.0)], std::slice::from_ref(&trace), vec![room; 4], 0, (1, 1));
         assert!((of(1000) - 14.0).abs() < 1e-9, "the first two must create, and the last but one");
         assert!((of(20) - 14.0).abs() < 1e-9);
         assert!((of(10) - 7.0).abs() < 1e-9, "one of them may wait for a step, and not for two");
@@ -230,8 +258,8 @@ mod tests {
 
     #[test]
     fn hits_before_the_warm_up_save_nothing() {
-        let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1] };
-        let bound = bound_ns(&[(10, 7.0)], std::slice::from_ref(&trace), vec![1000; 4], 3, (1, 1));
+        let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1], ..Trace::default() };
+        let bound = bound_of(&[(10, 7.0)], std::slice::from_ref(&trace), vec![1000; 4], 3, (1, 1));
         assert!((bound - 7.0).abs() < 1e-9);
     }
 }

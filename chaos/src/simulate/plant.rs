@@ -8,11 +8,11 @@
 //! A usage above what kills ends the run. Above .97 of the limit the kernel reclaims, and tasks wait for it.
 
 use super::allocator::Heap;
-use super::demand::{Demand, SLOTS, STEP_MS, ms, seconds};
+use super::demand::{Demand, SLOTS, STEP_MS, Trace, ms};
 use super::pool::Pool;
 use super::random::Random;
-use super::scenario::{LIMIT_BYTES, Scenario, share};
-use pool_controller::decide::{Inputs, PauseInputs, Plan};
+use super::world::World;
+use pool_controller::decide::{Inputs, Plan};
 use std::collections::VecDeque;
 
 /// The mark of the optimum, and of what spoils idle objects: thousandths of the limit.
@@ -26,7 +26,7 @@ const PSI_STEPS: usize = (2000 / STEP_MS) as usize;
 #[derive(Clone, Debug)]
 pub(super) struct Process {
     pub(super) pools: Vec<Pool>,
-    heap: Heap,
+    pub(super) heap: Heap,
     grant: Option<i64>,
     /// Creates found the grant used up.
     pub(super) wants_tick: bool,
@@ -38,7 +38,7 @@ pub(super) struct Process {
 /// All of it.
 #[derive(Clone, Debug)]
 pub(super) struct Plant<'a> {
-    scenario: &'a Scenario,
+    world: &'a dyn World,
     demand: &'a Demand,
     pub(super) processes: Vec<Process>,
     step: usize,
@@ -46,6 +46,8 @@ pub(super) struct Plant<'a> {
     ran_into_limit: u64,
     /// Saved since the warm-up, ns.
     pub(super) saved_ns: f64,
+    /// Gets since the warm-up, and those of them that created.
+    pub(super) gets: (u64, u64),
     pub(super) is_killed: bool,
 }
 
@@ -69,35 +71,34 @@ impl Level {
 }
 
 impl<'a> Plant<'a> {
-    pub(super) fn new(scenario: &'a Scenario, demand: &'a Demand, seed: u64) -> Self {
+    pub(super) fn new(world: &'a dyn World, demand: &'a Demand, seed: u64) -> Self {
         let process = |n: u32| Process {
-            pools: scenario.pools.iter().map(|spec| Pool::new(spec, scenario.usual_capacity(spec))).collect(),
-            heap: Heap::new(scenario.allocator),
+            pools: world.starts().iter().map(Pool::new).collect(),
+            heap: Heap::new(world.allocator()),
             grant: None,
             wants_tick: false,
             reclaimed: 0,
             random: Random::new(seed, 1000 + u64::from(n)),
         };
-        let processes = (0..scenario.processes).map(process).collect();
+        let processes = (0..world.processes()).map(process).collect();
         let waited = std::iter::repeat_n(false, PSI_STEPS).collect();
-        let (ran_into_limit, saved_ns) = (0, 0.0);
-        Self { scenario, demand, processes, step: 0, waited, ran_into_limit, saved_ns, is_killed: false }
+        let (ran_into_limit, saved_ns, gets) = (0, 0.0, (0, 0));
+        Self { world, demand, processes, step: 0, waited, ran_into_limit, saved_ns, gets, is_killed: false }
     }
 
     /// One step: gets and returns slot by slot, the allocator's time, the limit.
     pub(super) fn step(&mut self) -> Level {
         let now_ms = ms(self.step);
-        let counts = self.step >= warm_up_steps(self.scenario);
-        let pools_each = self.scenario.pools.len();
+        let counts = self.step >= warm_up_steps(self.world);
         for (n, process) in self.processes.iter_mut().enumerate() {
+            self.world.change(self.step, process);
+            let pools_each = process.pools.len();
             let traces = &self.demand.pools[n * pools_each..][..pools_each];
             for slot in self.step * SLOTS..(self.step + 1) * SLOTS {
-                for (pool, trace) in traces.iter().enumerate().filter(|(_, trace)| trace.gets[slot] > 0) {
-                    let saved_ns = process.get(pool, u64::from(trace.gets[slot]), now_ms);
-                    self.saved_ns += if counts { saved_ns } else { 0.0 };
-                }
-                for (pool, trace) in traces.iter().enumerate().filter(|(_, trace)| trace.returns[slot] > 0) {
-                    process.put(pool, u64::from(trace.returns[slot]), now_ms);
+                let done = process.serve(traces, slot, now_ms);
+                if counts {
+                    self.saved_ns += done.saved_ns;
+                    self.gets = (self.gets.0 + done.gets, self.gets.1 + done.created);
                 }
             }
             process.heap.age(now_ms);
@@ -108,31 +109,32 @@ impl<'a> Plant<'a> {
         }
         self.waited.pop_front();
         self.waited.push_back(level.is_above(RECLAIM_PERMILLE));
-        let cache = share(self.scenario.cache.at(seconds(self.step)));
+        let cache = self.world.cache_bytes(self.step);
         self.ran_into_limit += u64::from(level.usage + cache >= level.limit);
-        self.is_killed = level.usage > level.limit.max(LIMIT_BYTES);
+        self.is_killed |= level.usage > self.world.kills_above_bytes(self.step);
         self.step += 1;
         level
     }
 
     /// Usage and limit now.
     pub(super) fn level(&self) -> Level {
-        let now_s = seconds(self.step);
         let pools: u64 = self.processes.iter().map(Process::bytes).sum();
-        Level { usage: self.scenario.others_bytes(now_s) + pools, limit: self.scenario.limit_bytes(now_s) }
+        let (others, limit) = (self.world.others_bytes(self.step), self.world.limit_bytes(self.step));
+        Level { usage: pools.saturating_add_signed(others), limit }
     }
 
-    /// What can be read truly in a process now; pause figures are as the scenario has them.
+    /// What can be read truly in a process now.
     pub(super) fn inputs(&self, process: usize) -> Inputs {
         let own = &self.processes[process];
         let level = self.level();
-        let others = self.scenario.others_bytes(seconds(self.step)) / u64::from(self.scenario.processes);
+        let others = self.world.others_bytes(self.step) / i64::from(self.world.processes());
         let waited = self.waited.iter().filter(|waited| **waited).count() as f64 / PSI_STEPS as f64;
         let (purges_total, heap_clean_bytes) = own.heap.purges();
-        Inputs {
+        let (pause, psi_some_ratio) = self.world.pauses(self.step, waited);
+        let mut inputs = Inputs {
             limit_bytes: Some(level.limit),
             usage_bytes: Some(level.usage),
-            rss_bytes: Some(others + own.bytes()),
+            rss_bytes: Some(own.bytes().saturating_add_signed(others)),
             level: String::new(),
             oom_total: 0,
             max_total: self.ran_into_limit,
@@ -140,23 +142,12 @@ impl<'a> Plant<'a> {
             heap_free_bytes: own.heap.free_bytes(),
             heap_clean_bytes,
             purges_total,
-            psi_some_ratio: Some(waited),
-            pause: self.pause(waited),
+            psi_some_ratio,
+            pause,
             pools: own.pools.iter().map(Pool::inputs).collect(),
-        }
-    }
-
-    /// Lateness by the scenario, and of tasks that wait for the kernel's reclaim: a tenth of a second at most.
-    fn pause(&self, waited: f64) -> PauseInputs {
-        let lag_ms = self.scenario.lag_ms.at(seconds(self.step)) + 100.0 * waited;
-        let ns = |ms: f64| Some(super::scenario::whole(ms * 1e6));
-        PauseInputs {
-            lag_p99_ns: ns(lag_ms),
-            lag_p95_ns: ns(lag_ms * 0.6),
-            lag_ratio: Some((lag_ms / 250.0).min(1.0)),
-            create_p99_ns: ns(0.1 + lag_ms / 10.0),
-            cpu_is_taken: false,
-        }
+        };
+        self.world.hide(self.step, &mut inputs);
+        inputs
     }
 
     /// Does what a plan wants.
@@ -190,15 +181,35 @@ impl<'a> Plant<'a> {
 }
 
 impl Process {
-    /// Serves gets; returns what they saved, ns.
-    fn get(&mut self, pool: usize, gets: u64, now_ms: u64) -> f64 {
+    /// The gets and returns of a slot, pool by pool; what is returned can serve the next get.
+    fn serve(&mut self, traces: &[Trace], slot: usize, now_ms: u64) -> Done {
+        let mut done = Done::default();
+        for round in 0..traces.iter().map(|trace| trace.rounds(slot)).max().unwrap_or(0) {
+            for (pool, trace) in traces.iter().enumerate() {
+                let (gets, _) = trace.round(slot, round);
+                if gets > 0 {
+                    done.add(self.get(pool, gets, now_ms), gets);
+                }
+            }
+            for (pool, trace) in traces.iter().enumerate() {
+                let (_, returns) = trace.round(slot, round);
+                if returns > 0 {
+                    self.put(pool, returns, now_ms);
+                }
+            }
+        }
+        done
+    }
+
+    /// Serves gets; returns what they saved, ns, and how many of them created.
+    fn get(&mut self, pool: usize, gets: u64, now_ms: u64) -> (f64, u64) {
         let served = self.pools[pool].get(gets, &mut self.random);
         let bytes = served.created * self.pools[pool].weight;
         if bytes > 0 {
             self.charge(bytes, now_ms);
             self.heap.take(bytes);
         }
-        served.counted as f64 * self.pools[pool].saved_ns
+        (served.counted as f64 * self.pools[pool].saved_ns, served.created)
     }
 
     /// A create without a grant first takes its weight back from what is idle, the least worth per byte first.
@@ -229,7 +240,7 @@ impl Process {
 
     /// What its pools and its allocator hold.
     fn bytes(&self) -> u64 {
-        self.heap.dirty_bytes() + self.pools.iter().map(|p| (p.idle() + p.lent) * p.weight).sum::<u64>()
+        self.heap.dirty_bytes() + self.pools.iter().map(Pool::bytes).sum::<u64>()
     }
 
     /// What its pools may hold, bytes.
@@ -238,9 +249,25 @@ impl Process {
     }
 }
 
+/// What a slot came to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Done {
+    saved_ns: f64,
+    gets: u64,
+    created: u64,
+}
+
+impl Done {
+    fn add(&mut self, (saved_ns, created): (f64, u64), gets: u64) {
+        self.saved_ns += saved_ns;
+        self.gets += gets;
+        self.created += created;
+    }
+}
+
 /// Steps in which hits do not count.
-pub(super) fn warm_up_steps(scenario: &Scenario) -> usize {
-    usize::try_from(u64::from(scenario.warm_up_s) * 1000 / STEP_MS).unwrap_or(usize::MAX)
+pub(super) fn warm_up_steps(world: &dyn World) -> usize {
+    usize::try_from(u64::from(world.warm_up_s()) * 1000 / STEP_MS).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -264,7 +291,10 @@ mod tests {
         let inputs = plant.inputs(0);
         let owned: u64 = inputs.pools.iter().map(|p| p.idle_bytes + p.lent_bytes).sum();
         let heap = plant.processes[0].heap.dirty_bytes();
-        assert_eq!(inputs.usage_bytes, Some(owned + heap + scenario.others_bytes(40.0)));
+        assert_eq!(
+            inputs.usage_bytes,
+            Some(owned + heap + crate::simulate::Scenario::others_bytes(scenario, 40.0))
+        );
         assert!(inputs.pools.iter().all(|p| p.idle_bytes <= p.capacity_bytes && p.lent_objects > 0));
     }
 

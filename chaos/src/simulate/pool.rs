@@ -7,7 +7,7 @@
 //! not count. Without that rule a policy could beat an optimum that keeps to the mark by not keeping to it.
 
 use super::random::Random;
-use super::scenario::PoolSpec;
+use super::world::Start;
 use pool_controller::decide::{PoolInputs, PoolPlan};
 use std::collections::VecDeque;
 
@@ -21,10 +21,20 @@ const CYCLE_MS: u64 = 10_000;
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
     name: String,
+    /// Of an idle object, bytes.
     pub(super) weight: u64,
+    /// Of one that is lent.
+    pub(super) lent_weight: u64,
+    /// What the pool takes an object to weigh.
+    pub(super) expected_weight: u64,
     pub(super) saved_ns: f64,
+    is_measured: bool,
     pub(super) capacity_bytes: u64,
     capacity_objects: u64,
+    objects_max: u64,
+    floor_bytes: u64,
+    priority: u32,
+    is_pinned: bool,
     /// The stack, and how many at its bottom are spoilt.
     idle: u64,
     spoilt: u64,
@@ -61,18 +71,25 @@ pub(super) struct Served {
 }
 
 impl Pool {
-    pub(super) fn new(spec: &PoolSpec, capacity_bytes: u64) -> Self {
+    pub(super) fn new(start: &Start) -> Self {
         Self {
-            name: spec.name.to_owned(),
-            weight: spec.weight_bytes,
-            saved_ns: spec.saved_ns,
-            capacity_bytes,
-            capacity_objects: OBJECTS_MAX,
-            idle: 0,
+            name: start.name.clone(),
+            weight: start.weight,
+            lent_weight: start.weight,
+            expected_weight: start.weight,
+            saved_ns: start.saved_ns,
+            is_measured: start.is_measured,
+            capacity_bytes: start.capacity_bytes,
+            capacity_objects: start.objects_max,
+            objects_max: start.objects_max,
+            floor_bytes: start.floor_bytes,
+            priority: start.priority,
+            is_pinned: start.is_pinned,
+            idle: start.idle,
             spoilt: 0,
-            fewest: 0,
+            fewest: start.idle,
             victims: VecDeque::new(),
-            lent: 0,
+            lent: start.lent,
             gets: 0,
             created: 0,
             ghosts: 0,
@@ -88,6 +105,11 @@ impl Pool {
     /// Idle objects, those in the victim among them.
     pub(super) fn idle(&self) -> u64 {
         self.idle + self.victims.iter().map(|batch| batch.objects).sum::<u64>()
+    }
+
+    /// Bytes of what is idle and lent.
+    pub(super) fn bytes(&self) -> u64 {
+        self.idle() * self.weight + self.lent * self.lent_weight
     }
 
     /// Objects that it may hold now.
@@ -202,7 +224,8 @@ impl Pool {
     /// Moves the knobs that a plan names.
     pub(super) fn apply(&mut self, plan: &PoolPlan) {
         self.capacity_bytes = plan.capacity_bytes.unwrap_or(self.capacity_bytes);
-        self.capacity_objects = plan.capacity_objects.map_or(self.capacity_objects, |n| n.min(OBJECTS_MAX));
+        self.capacity_objects =
+            plan.capacity_objects.map_or(self.capacity_objects, |n| n.min(self.objects_max));
         self.reuse = plan.reuse.unwrap_or(self.reuse);
         self.evict_ratio = plan.evict_ratio.unwrap_or(self.evict_ratio);
         self.cycle_ms = plan.cycle_ms.unwrap_or(self.cycle_ms);
@@ -215,14 +238,17 @@ impl Pool {
             idle_objects: self.idle(),
             idle_bytes: self.idle() * self.weight,
             lent_objects: self.lent,
-            lent_bytes: self.lent * self.weight,
+            lent_bytes: self.lent * self.lent_weight,
             gets_total: self.gets,
             created_total: self.created,
             ghost_hits_total: self.ghost_hits,
-            saved_ns: Some(self.saved_ns),
-            expected_weight_bytes: self.weight,
+            saved_ns: self.is_measured.then_some(self.saved_ns),
+            expected_weight_bytes: self.expected_weight,
             capacity_bytes: self.capacity_bytes,
-            capacity_objects: OBJECTS_MAX,
+            capacity_objects: self.objects_max,
+            floor_bytes: self.floor_bytes,
+            weight: self.priority,
+            pinned: self.is_pinned,
             ..PoolInputs::default()
         }
     }
@@ -236,7 +262,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::Shape;
+    use crate::simulate::{PoolSpec, Shape};
 
     fn pool(capacity_objects: u64) -> (Pool, Random) {
         let spec = PoolSpec {
@@ -246,7 +272,7 @@ mod tests {
             hold_ms: 1,
             in_flight: Shape::Constant(1.0),
         };
-        (Pool::new(&spec, capacity_objects * 10), Random::new(1, 1))
+        (Pool::new(&Start::of(&spec, capacity_objects * 10)), Random::new(1, 1))
     }
 
     #[test]

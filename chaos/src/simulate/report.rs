@@ -33,23 +33,7 @@ impl Report {
     pub fn table(&self) -> String {
         let lines: Vec<[String; 9]> =
             std::iter::once(COLUMNS.map(str::to_owned)).chain(self.rows.iter().map(cells)).collect();
-        let width = |column: usize| lines.iter().map(|l| l[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
-        let mut text = String::new();
-        for line in &lines {
-            let mut padded = String::new();
-            for (n, (cell, width)) in line.iter().zip(&widths).enumerate() {
-                // Names to the left, figures to the right.
-                let _ = if n < 2 {
-                    write!(padded, "{cell:width$}  ")
-                } else {
-                    write!(padded, "{cell:>width$}  ")
-                };
-            }
-            text.push_str(padded.trim_end());
-            text.push('\n');
-        }
-        text
+        table(&lines, 2)
     }
 
     /// The rows of one policy.
@@ -61,6 +45,26 @@ impl Report {
     pub(super) fn row(&self, scenario: &str, policy: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.scenario == scenario && row.policy == policy)
     }
+}
+
+/// Lines with their cells in columns: the first `names` to the left, figures to the right.
+pub(super) fn table<const COLUMNS: usize>(lines: &[[String; COLUMNS]], names: usize) -> String {
+    let width = |column: usize| lines.iter().map(|l| l[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let mut padded = String::new();
+        for (n, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let _ = if n < names {
+                write!(padded, "{cell:width$}  ")
+            } else {
+                write!(padded, "{cell:>width$}  ")
+            };
+        }
+        text.push_str(padded.trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 /// The cells of a row, as people read them.

@@ -4,8 +4,9 @@ use super::demand::{Demand, STEP_MS, ms, seconds};
 use super::measure::Measure;
 use super::plant::{Level, Plant, Process};
 use super::random::Random;
-use super::scenario::{Scenario, Trouble, whole};
+use super::scenario::{Trouble, whole};
 use super::sensors::Sensors;
+use super::world::World;
 use pool_controller::decide::{Inputs, Plan, Policy, safe_bytes};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ const LEASE_MS: u64 = 5000;
 pub(super) struct Outcome {
     /// Saved by reuse after the warm-up, ns.
     pub(super) saved_ns: f64,
+    /// Gets after the warm-up, and those of them that created.
+    pub(super) gets: (u64, u64),
     pub(super) measure: Measure,
     /// A look at each tick of the first process, and at the end.
     pub(super) looks: Vec<Look>,
@@ -62,28 +65,28 @@ struct Controller {
     last_limit: Option<u64>,
 }
 
-/// Runs a scenario with one policy for each process.
+/// Runs a world with one policy for each process.
 pub(super) fn run(
-    scenario: &Scenario,
+    world: &dyn World,
     demand: &Demand,
     seed: u64,
     policies: impl FnMut() -> Box<dyn Policy>,
 ) -> Outcome {
-    run_heard(scenario, demand, seed, policies, &mut ())
+    run_heard(world, demand, seed, policies, &mut ())
 }
 
 /// The same, with someone who hears of each decision.
 pub(super) fn run_heard(
-    scenario: &Scenario,
+    world: &dyn World,
     demand: &Demand,
     seed: u64,
     mut policies: impl FnMut() -> Box<dyn Policy>,
     listener: &mut dyn Listener,
 ) -> Outcome {
-    let mut plant = Plant::new(scenario, demand, seed);
+    let mut plant = Plant::new(world, demand, seed);
     let mut controllers: Vec<_> =
-        (0..plant.processes.len()).map(|n| Controller::new(scenario, seed, n, policies())).collect();
-    let mut measure = Measure::new(scenario);
+        (0..plant.processes.len()).map(|n| Controller::new(world, seed, n, policies())).collect();
+    let mut measure = Measure::new(world);
     let mut looks = Vec::new();
     for step in 0..demand.steps {
         let now_ms = ms(step);
@@ -100,7 +103,7 @@ pub(super) fn run_heard(
             break;
         }
     }
-    Outcome { saved_ns: plant.saved_ns, measure, looks, is_killed: plant.is_killed }
+    Outcome { saved_ns: plant.saved_ns, gets: plant.gets, measure, looks, is_killed: plant.is_killed }
 }
 
 fn look(ms: u64, level: Level, processes: &[Process]) -> Look {
@@ -110,13 +113,13 @@ fn look(ms: u64, level: Level, processes: &[Process]) -> Look {
 }
 
 impl Controller {
-    fn new(scenario: &Scenario, seed: u64, n: usize, policy: Box<dyn Policy>) -> Self {
+    fn new(world: &dyn World, seed: u64, n: usize, policy: Box<dyn Policy>) -> Self {
         let stream = 2000 + 2 * n as u64;
         Self {
             policy,
-            sensors: Sensors::new(scenario.readings, Random::new(seed, stream)),
+            sensors: Sensors::new(world.readings(), Random::new(seed, stream)),
             random: Random::new(seed, stream + 1),
-            trouble: scenario.controller,
+            trouble: world.trouble(),
             last_ms: None,
             // Processes do not start at the same moment.
             due_ms: n as u64 * 125,
