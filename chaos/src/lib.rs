@@ -14,6 +14,8 @@
 //! - [`expr`]: the expressions of a scenario's checks, and the measures that they may name.
 //! - [`runner`]: drives a target and its control run through a scenario, and judges what it saw. The judge is
 //!   a pure function of the samples.
+//! - [`record`]: what a live service saw, in a file.
+//! - [`simulate`]: policies in virtual time, in scenarios and in what was recorded.
 //! - [`broken`]: builds with a defect on purpose; a scenario must fail them.
 //!
 //! This crate does not know how a target is started: that is behind [`runner::Target`].
@@ -24,6 +26,7 @@ pub mod admin;
 pub mod broken;
 pub mod expr;
 pub mod faults;
+pub mod record;
 pub mod runner;
 pub mod scenario;
 pub mod simulate;

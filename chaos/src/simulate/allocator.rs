@@ -89,13 +89,24 @@ impl Heap {
         if now_ms < due_ms {
             return;
         }
-        let freed = if self.kind == Allocator::Nothing { 0 } else { self.dirty_bytes / 20 * 19 };
-        self.forget(freed);
-        self.clean_bytes += freed;
+        let freed = self.give_back();
         let doublings = if freed < 1 << 20 { (self.purge.doublings + 1).min(5) } else { 0 };
         let left_bytes = self.free_bytes().unwrap_or(0);
         let total = self.purge.total + 1;
         self.purge = Purges { total, left_bytes, last_ms: Some(now_ms), doublings };
+    }
+
+    /// Gives back what it can; returns how many bytes.
+    pub(super) fn give_back(&mut self) -> u64 {
+        let freed = if self.kind == Allocator::Nothing { 0 } else { self.dirty_bytes / 20 * 19 };
+        self.forget(freed);
+        self.clean_bytes += freed;
+        freed
+    }
+
+    /// So many thousandths of what is free stay resident; the rest is used by others, or gone.
+    pub(super) fn keep(&mut self, permille: u64) {
+        self.forget(self.dirty_bytes / 1000 * (1000 - permille.min(1000)));
     }
 
     /// Free and resident.

@@ -11,11 +11,13 @@
 //! - the plant is counts of objects in slots of a millisecond: pools with their capacity, cycles and grant, an allocator, the
 //!   kernel's limit;
 //! - the optimum is an upper bound of what any policy can save in this plant;
-//! - [`simulate`] runs policies through scenarios, and [`Report`] shows the figures.
+//! - [`simulate`] runs policies through scenarios, and [`Report`] shows the figures;
+//! - [`replay`] runs them through what was recorded of a live service, and [`advise`] says what to set there.
 //!
 //! The same seed gives the same run. It does not know how real allocators, kernels or threads behave beyond what
 //! stands in the plant; a figure from here is a comparison of laws and no promise for a machine.
 
+mod advise;
 mod allocator;
 mod best;
 mod compare;
@@ -29,6 +31,8 @@ mod pool;
 #[cfg(test)]
 mod property_tests;
 mod random;
+mod recorded;
+mod replay;
 mod report;
 mod run;
 mod scenario;
@@ -39,8 +43,10 @@ mod svg;
 mod targets;
 mod world;
 
+pub use advise::{Advice, Confidence, Expected, NotEnough, Part, PoolAdvice, Support, advise};
 pub use compare::{FIXED_BEST, Report, Row, UnknownPolicy, policy_names, simulate};
 pub use document::NoPlace;
+pub use replay::{Replay, ReplayError, ReplayRow, replay};
 pub use scenario::{Allocator, LIMIT_BYTES, Lie, PoolSpec, Readings, Scenario, Signal, SignalFault, Trouble};
 pub use scenarios::{SCENARIOS, scenario_by_name};
 pub use shape::Shape;

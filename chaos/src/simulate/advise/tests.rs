@@ -1,0 +1,90 @@
+//! Advice is what the replay bears out, is told apart from a guess, and can be set as it is given.
+
+use super::super::recorded::tests::service;
+use super::*;
+use pool_controller::config::Config;
+
+const DEMO: &[u8] = include_bytes!("../../../tests/records/demo.record");
+
+/// A pool whose 20 objects of 1 MiB are lent for five seconds and idle for five, for so long.
+fn busy(seconds: u64) -> Record {
+    let mut record = service(seconds * 4);
+    let mut gets = 0;
+    for (tick, moment) in (0_u64..).zip(&mut record.moments) {
+        let pool = &mut moment.inputs.pools[0];
+        let lent = if tick % 40 < 20 { 20 } else { 2 };
+        gets += 60;
+        (pool.gets_total, pool.created_total) = (gets, 22);
+        (pool.lent_objects, pool.idle_objects) = (lent, 22 - lent);
+        (pool.lent_bytes, pool.idle_bytes) = (lent << 20, (22 - lent) << 20);
+        moment.inputs.usage_bytes = Some(72 << 20);
+        pool.capacity_bytes = 40 << 20;
+    }
+    record
+}
+
+#[test]
+fn the_limit_is_the_least_that_goes_well_and_a_margin() {
+    let advice = advise(&busy(90), 1).unwrap();
+    // 50 MiB of others and 20 lent are needed in any case; 22 idle objects more can be had at .82 of the limit.
+    assert!((71..=100).contains(&(advice.least_bytes / MIB)), "{}", advice.text());
+    let expected = advice.least_bytes as f64 * (1.0 + advice.support.margin);
+    assert!((advice.limit_bytes as f64 - expected).abs() <= MIB as f64, "{}", advice.text());
+    assert!(advice.expected.oom == 0 && advice.expected.saved >= SAVED_MIN && advice.expected.peak <= 0.95);
+    assert_eq!(advice.support.confidence, Confidence::Medium, "{:?}", advice.support);
+    // 18 objects come and go in every window, and floors get a tenth of the limit.
+    assert_eq!(advice.pools[0].floor_bytes >> 10, (advice.limit_bytes / 10).min(18 << 20) >> 10);
+}
+
+#[test]
+fn a_longer_record_needs_less_margin() {
+    let margin = |seconds| advise(&busy(seconds), 1).unwrap().support.margin;
+    assert!(margin(700) < margin(90));
+}
+
+#[test]
+fn the_configuration_is_accepted_whatever_pools_are_called() {
+    let advice = advise(&Record::parse(DEMO).unwrap(), 1).unwrap();
+    let config = Config::from_text("advice", &advice.config).unwrap();
+    let floors: Vec<_> =
+        advice.pools.iter().filter(|pool| pool.floor_bytes > 0).map(|pool| &pool.name).collect();
+    assert!(!floors.is_empty(), "{}", advice.config);
+    assert!(floors.iter().all(|name| config.pools().any(|pool| pool == name.as_str())), "{}", advice.config);
+    let mut odd = busy(90);
+    for moment in &mut odd.moments {
+        moment.inputs.pools[0].name = "a: \"b\" #\\ é".into();
+    }
+    let advice = advise(&odd, 1).unwrap();
+    let config = Config::from_text("advice", &advice.config).unwrap();
+    assert_eq!(config.pools().collect::<Vec<_>>(), ["a: \"b\" #\\ é"]);
+}
+
+#[test]
+fn what_is_missing_is_said_all_at_once() {
+    let mut record = service(20);
+    for moment in &mut record.moments[5..15] {
+        moment.inputs.usage_bytes = None;
+    }
+    let NotEnough(missing) = advise(&record, 1).unwrap_err();
+    assert_eq!(missing.len(), 3, "{missing:?}");
+    assert!(
+        missing[0].contains("lasts 4.8 s") && missing[1].contains("950 gets") && missing[2].contains("50 %")
+    );
+    assert_eq!(advise(&service(1), 1).unwrap_err().0.len(), 1);
+}
+
+#[test]
+fn the_least_worth_per_byte_shrinks_first_and_unreadable_moments_cost_confidence() {
+    let mut record = busy(90);
+    for (n, moment) in record.moments.iter_mut().enumerate() {
+        let mut cheap = moment.inputs.pools[0].clone();
+        (cheap.name, cheap.saved_ns) = ("cheap".into(), Some(5.0));
+        moment.inputs.pools.push(cheap);
+        moment.inputs.usage_bytes = Some(90 << 20).filter(|_| n % 10 > 0);
+    }
+    let advice = advise(&record, 1).unwrap();
+    assert_eq!(advice.pools[0].name, "cheap");
+    assert_eq!(advice.pools[0].weight, 100, "the controller counts the worth itself");
+    assert_eq!(advice.support.confidence, Confidence::Low);
+    assert!(advice.text().contains("could not be read at 10.0 %"), "{}", advice.text());
+}

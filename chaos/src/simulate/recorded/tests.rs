@@ -1,0 +1,179 @@
+//! What a record becomes: the demand that was counted, the usage that was read, and a replay near what happened.
+
+use super::super::plant::Plant;
+use super::super::replay::{ReplayError, replay};
+use super::super::world::World as _;
+use super::*;
+use pool_controller::Moment;
+use pool_controller::decide::PoolInputs;
+
+const MIB: u64 = 1 << 20;
+
+/// `ebbpool demo --for 74s` against its simulated limit, recorded by `ebbpool record` for 72 s of them.
+const DEMO: &[u8] = include_bytes!("../../../tests/records/demo.record");
+/// The highest usage that the demo itself has said at its end (`peak_bytes` of its summary).
+const DEMO_PEAK_BYTES: u64 = 135_286_784;
+
+/// A service with one pool of objects of 1 MiB, of which 4 are lent, and as many idle, at each quarter of a second.
+pub(in crate::simulate) fn service(moments: u64) -> Record {
+    let moment = |tick: u64| {
+        let pool = PoolInputs {
+            name: "a".into(),
+            gets_total: tick * 50,
+            created_total: 8,
+            lent_objects: 4,
+            lent_bytes: 4 * MIB,
+            idle_objects: 4,
+            idle_bytes: 4 * MIB,
+            expected_weight_bytes: MIB,
+            capacity_bytes: 8 * MIB,
+            capacity_objects: 100,
+            saved_ns: Some(500.0),
+            ..PoolInputs::default()
+        };
+        let mut moment =
+            Moment { at_ms: 1000 + tick * 250, tick, policy: "fixed".into(), ..Moment::default() };
+        moment.limit_kind = "real".into();
+        moment.inputs.limit_bytes = Some(100 * MIB);
+        moment.inputs.usage_bytes = Some(60 * MIB);
+        moment.inputs.heap_free_bytes = Some(0);
+        moment.inputs.pools = vec![pool];
+        moment
+    };
+    let moments = (0..moments).map(moment).collect();
+    Record { moments, ..Record::default() }
+}
+
+fn peak_of(record: &Record, policy: &str, limit: Option<u64>) -> (u64, u8) {
+    let replay = replay(record, &[policy.to_owned()], limit, 1).unwrap();
+    (replay.rows[0].peak_bytes, replay.rows[0].oom)
+}
+
+#[test]
+fn a_recorded_demo_replayed_has_the_live_peak_within_a_tenth() {
+    let record = Record::parse(DEMO).unwrap();
+    assert!(record.peak_bytes().unwrap() <= DEMO_PEAK_BYTES && record.lasts_ms() > 70_000);
+    let (peak, _) = peak_of(&record, "tide", None);
+    let off = peak as f64 / DEMO_PEAK_BYTES as f64 - 1.0;
+    assert!(off.abs() <= 0.10, "{peak} bytes, {:.1} % off", 100.0 * off);
+}
+
+#[test]
+fn no_policy_saves_more_of_a_record_than_the_optimum() {
+    let record = Record::parse(DEMO).unwrap();
+    let policies: Vec<String> = super::super::policy_names().map(str::to_owned).collect();
+    for limit in [None, Some(170 * MIB)] {
+        for row in replay(&record, &policies, limit, 1).unwrap().rows {
+            let share = row.hits_vs_oracle.unwrap();
+            assert!((0.0..=1.0).contains(&share), "{}: {share}", row.policy);
+        }
+    }
+}
+
+#[test]
+fn demand_is_what_was_counted_and_leaves_what_was_lent() {
+    let record = Record::parse(DEMO).unwrap();
+    let world = Recorded::of(&record).unwrap();
+    for (n, trace) in world.demand.pools.iter().enumerate() {
+        let (mut lent, mut slot) = (trace.at_start.1, 0);
+        for point in world.points() {
+            while slot < point.step * super::super::demand::SLOTS {
+                lent = lent + u64::from(trace.gets[slot]) - u64::from(trace.returns[slot]);
+                slot += 1;
+            }
+            assert_eq!(lent, point.pools[n].lent, "pool {n} at step {}", point.step);
+        }
+        let gets: u64 = trace.gets.iter().map(|gets| u64::from(*gets)).sum();
+        let (first, last) = (&world.points()[0].pools[n], &world.points().last().unwrap().pools[n]);
+        assert!(gets >= last.gets - first.gets, "pool {n}");
+    }
+}
+
+#[test]
+fn a_plant_begins_at_the_recorded_usage_whatever_the_pools_count() {
+    let mut record = service(40);
+    let usage = |record: &Record| {
+        let world = Recorded::of(record).unwrap();
+        let plant = Plant::new(&world, &world.demand, 1);
+        plant.level().usage
+    };
+    assert_eq!(usage(&record), 60 * MIB);
+    // More than is resident: pages that were never touched.
+    for moment in &mut record.moments {
+        moment.inputs.usage_bytes = Some(5 * MIB);
+    }
+    assert_eq!(usage(&record), 5 * MIB);
+}
+
+#[test]
+fn where_nothing_changes_a_replay_changes_nothing() {
+    let record = service(40);
+    let replay = replay(&record, &["fixed".to_owned()], None, 1).unwrap();
+    let row = &replay.rows[0];
+    assert_eq!((row.peak_bytes, row.hit_ratio, row.oom), (60 * MIB, Some(1.0), 0));
+    assert_eq!((replay.recorded.hit_ratio, replay.recorded.peak_bytes), (Some(1.0), 60 * MIB));
+    assert_eq!(peak_of(&record, "fixed", Some(59 * MIB)), (60 * MIB, 1), "another limit kills");
+}
+
+#[test]
+fn a_limit_that_was_simulated_kills_nobody_and_a_real_one_does() {
+    let mut record = service(40);
+    record.moments[20].inputs.usage_bytes = Some(105 * MIB);
+    assert_eq!(peak_of(&record, "fixed", None).1, 1);
+    for moment in &mut record.moments {
+        moment.limit_kind = "simulated".into();
+    }
+    assert_eq!(peak_of(&record, "fixed", None), (105 * MIB, 0));
+}
+
+#[test]
+fn what_could_not_be_read_is_not_read_in_a_replay() {
+    let mut record = service(40);
+    for moment in &mut record.moments[10..20] {
+        moment.inputs.usage_bytes = None;
+    }
+    let world = Recorded::of(&record).unwrap();
+    let read = |second: usize| {
+        let mut inputs = Inputs { usage_bytes: Some(1), limit_bytes: Some(1), ..Inputs::default() };
+        world.hide(second * 200, &mut inputs);
+        (inputs.limit_bytes, inputs.usage_bytes)
+    };
+    assert_eq!([read(1), read(3), read(6)], [(Some(1), Some(1)), (Some(1), None), (Some(1), Some(1))]);
+    let replay = replay(&record, &["tide".to_owned()], None, 1).unwrap();
+    assert!(replay.notes[0].contains("25.0 % of the moments"), "{:?}", replay.notes);
+    for moment in &mut record.moments {
+        moment.inputs.usage_bytes = None;
+    }
+    assert!(Recorded::of(&record).is_none());
+}
+
+#[test]
+fn a_disturbance_is_what_others_take_beyond_the_usual() {
+    let mut record = service(80);
+    assert_eq!(Recorded::of(&record).unwrap().disturbance(), None);
+    for moment in &mut record.moments[40..60] {
+        moment.inputs.usage_bytes = Some(75 * MIB);
+    }
+    let world = Recorded::of(&record).unwrap();
+    assert_eq!(world.disturbance(), Some((10.0, Some(15.0))));
+    assert_eq!(world.under(1 << 40).disturbance(), None, "a share of the limit");
+}
+
+#[test]
+fn fast_gets_hold_no_more_than_were_seen_lent() {
+    let mut record = service(40);
+    for (tick, moment) in (0..).zip(&mut record.moments) {
+        let pool = &mut moment.inputs.pools[0];
+        (pool.gets_total, pool.lent_objects, pool.lent_bytes) = (tick * 250_000, 1, MIB);
+    }
+    // A thousand gets in each slot, one after the other.
+    assert_eq!(peak_of(&record, "fixed", None), (60 * MIB, 0));
+}
+
+#[test]
+fn too_little_is_said() {
+    let names = ["tide".to_owned()];
+    assert_eq!(replay(&service(1), &names, None, 1).unwrap_err(), ReplayError::TooLittle);
+    let unknown = replay(&service(9), &["tides".to_owned()], None, 1).unwrap_err();
+    assert!(unknown.to_string().contains("allowed: tide, bands"), "{unknown}");
+}
