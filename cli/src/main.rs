@@ -8,6 +8,7 @@ mod commands;
 mod demo;
 mod failure;
 mod limit;
+mod service;
 mod units;
 
 use clap::{Parser, Subcommand};
@@ -21,7 +22,11 @@ Examples:
   ebbpool chaos run chaos/scenarios/missing-put.yaml
                                            breaks it on purpose and judges whether it recovers
   ebbpool check ebbpool.yaml               whether a file of configuration is good
+  ebbpool check --service http://127.0.0.1:9901
+                                           whether a running service meets the contract
   ebbpool postmortem FILE                  the last five minutes of a service that was killed
+  ebbpool record http://127.0.0.1:9901     what a live service sees, to be replayed
+  ebbpool advise ebbpool.record            which limit, floors and weights to set
   ebbpool simulate step swap --policy tide,fixed-best
                                            compares policies in virtual time";
 
@@ -40,7 +45,9 @@ enum Command {
     Check(commands::check::CheckArgs),
     #[command(name = "postmortem")]
     PostMortem(commands::postmortem::PostMortemArgs),
+    Record(commands::record::RecordArgs),
     Simulate(commands::simulate::SimulateArgs),
+    Advise(commands::advise::AdviseArgs),
     #[command(hide = true)]
     DemoService(commands::demo_service::DemoServiceArgs),
 }
@@ -50,9 +57,11 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(args) => ended(commands::demo::run(args)),
         Command::Chaos(args) => commands::chaos::run(args),
-        Command::Check(args) => ended(commands::check::run(&args)),
+        Command::Check(args) => commands::check::run(&args),
         Command::PostMortem(args) => ended(commands::postmortem::run(&args)),
+        Command::Record(args) => ended(commands::record::run(&args)),
         Command::Simulate(args) => ended(commands::simulate::run(&args)),
+        Command::Advise(args) => ended(commands::advise::run(&args)),
         Command::DemoService(args) => ended(commands::demo_service::run(&args)),
     };
     done.unwrap_or_else(|failure| failure.report())

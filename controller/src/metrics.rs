@@ -3,6 +3,8 @@
 //! [`METRICS`] is the whole list; what is collected is what stands there and nothing else. A figure that is not
 //! known has no sample, never a zero. The only part of this crate that knows prometheus.
 
+mod sometimes;
+
 use crate::decide::State;
 use crate::mode::Mode;
 use crate::runner::{Handle, Runner};

@@ -1,8 +1,10 @@
 //! The subcommands: what they are told, and nothing of how it is done.
 
+pub(crate) mod advise;
 pub(crate) mod chaos;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod demo_service;
 pub(crate) mod postmortem;
+pub(crate) mod record;
 pub(crate) mod simulate;

@@ -1,9 +1,11 @@
 //! `ebbpool simulate`: what it is told.
 
 use crate::failure::Failure;
+use crate::units;
 use anyhow::Context as _;
 use clap::Args;
-use pool_chaos::simulate::{Report, SCENARIOS, Scenario, policy_names, scenario_by_name, simulate};
+use pool_chaos::record::Record;
+use pool_chaos::simulate::{Report, SCENARIOS, Scenario, policy_names, replay, scenario_by_name, simulate};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,9 @@ Examples:
                                                  two scenarios, two policies, as JSON
   ebbpool simulate --all --plots plots           all of it, with a plot for each scenario
   ebbpool simulate --list                        what scenarios there are
+  ebbpool simulate --trace monday.record --policy tide,fixed-best --limit 160MiB
+                                                 what two policies would have done with what `ebbpool record`
+                                                 has recorded, under a limit of 160 MiB
 
 The same seed gives the same figures, on every machine.";
 
@@ -30,17 +35,24 @@ const PLOTTED_POLICIES: [&str; 3] = ["tide", "fixed", "fixed-best"];
 /// The policy that ships decides; pools, allocator, others and the limit are a model. The figures: saved time as a
 /// share of the optimum, seconds above .90 of the limit, highest usage as a share of the limit, turns of a capacity per
 /// minute, time until the first action, time until nine tenths of the capacity are back, and whether the kernel would
-/// have killed it.
+/// have killed it. In place of scenarios, what a live service did (`--trace`) can drive the model.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 #[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct SimulateArgs {
     /// Scenarios by name
-    #[arg(value_name = "SCENARIO", value_parser = scenario, required_unless_present_any = ["all", "list", "write_docs"])]
+    #[arg(value_name = "SCENARIO", value_parser = scenario, required_unless_present_any = ["all", "list", "write_docs", "trace"])]
     scenarios: Vec<&'static Scenario>,
     /// Every scenario
     #[arg(long, conflicts_with = "scenarios")]
     all: bool,
+    /// What `ebbpool record` has recorded, in place of scenarios
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenarios", "all", "list", "plots", "write_docs"])]
+    trace: Option<PathBuf>,
+    /// Another limit than the recorded one; it kills
+    #[arg(long, value_name = "SIZE", value_parser = units::size, requires = "trace",
+        conflicts_with_all = ["scenarios", "all", "list", "write_docs"])]
+    limit: Option<u64>,
     /// Says which scenarios there are and what happens in each, and ends
     #[arg(long, conflicts_with_all = ["scenarios", "all", "json", "plots", "write_docs"])]
     list: bool,
@@ -86,16 +98,31 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<(), Failure> {
     if args.write_docs {
         return write_docs(Path::new(".")).map_err(Failure::Run);
     }
+    let text = match &args.trace {
+        Some(file) => replayed(args, file)?,
+        None => simulated(args)?,
+    };
+    // Who reads no further has seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}
+
+fn replayed(args: &SimulateArgs, file: &Path) -> Result<String, Failure> {
+    let record = Record::read(file).map_err(Failure::usage)?;
+    let policies = if args.policy.is_empty() { all_policies() } else { args.policy.clone() };
+    let in_file = |e| Failure::usage(format!("{}: {e}", file.display()));
+    let replay = replay(&record, &policies, args.limit, args.seed).map_err(in_file)?;
+    Ok(if args.json { replay.json() + "\n" } else { replay.table() })
+}
+
+fn simulated(args: &SimulateArgs) -> Result<String, Failure> {
     let scenarios = if args.all { SCENARIOS.iter().collect() } else { args.scenarios.clone() };
     let policies = if args.policy.is_empty() { all_policies() } else { args.policy.clone() };
     let report = simulate(&scenarios, &policies, args.seed).map_err(Failure::usage)?;
     if let Some(folder) = &args.plots {
         write_plots(&report, folder).map_err(Failure::Run)?;
     }
-    let text = if args.json { report.json() + "\n" } else { report.table() };
-    // Who reads no further has seen enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    Ok(if args.json { report.json() + "\n" } else { report.table() })
 }
 
 fn all_policies() -> Vec<String> {
