@@ -32,6 +32,7 @@ pub(super) struct Pool {
     pub(super) capacity_bytes: u64,
     capacity_objects: u64,
     objects_max: u64,
+    out_of_reach: (u64, u64),
     floor_bytes: u64,
     priority: u32,
     is_pinned: bool,
@@ -82,6 +83,7 @@ impl Pool {
             capacity_bytes: start.capacity_bytes,
             capacity_objects: start.objects_max,
             objects_max: start.objects_max,
+            out_of_reach: (start.out_of_reach, start.out_of_reach_room),
             floor_bytes: start.floor_bytes,
             priority: start.priority,
             is_pinned: start.is_pinned,
@@ -117,10 +119,18 @@ impl Pool {
         (self.capacity_bytes / self.weight).min(self.capacity_objects)
     }
 
+    /// Idle objects that no get reaches.
+    fn out_of_reach(&self) -> u64 {
+        match self.out_of_reach {
+            (0, _) => 0,
+            (objects, room) => objects * self.room().min(room) / room,
+        }
+    }
+
     /// Serves so many gets.
     pub(super) fn get(&mut self, gets: u64, random: &mut Random) -> Served {
         let bypassed = if self.reuse < 1.0 { random.of(gets, 1.0 - self.reuse) } else { 0 };
-        let hits = (gets - bypassed).min(self.idle());
+        let hits = (gets - bypassed).min(self.idle().saturating_sub(self.out_of_reach()));
         let counted = self.pop(hits);
         let created = gets - hits;
         let ghost_hits = (created - bypassed).min(self.ghosts);

@@ -37,10 +37,10 @@ pub struct Replay {
 pub struct ReplayRow {
     /// The policy's name.
     pub policy: String,
-    /// What reuse saved after the warm-up, as a share of what could be saved; `None` for what was recorded, and where the
-    /// record is too long to say.
+    /// What reuse saved, as a share of what could be saved; `None` for what was recorded, and where the record is too
+    /// long to say.
     pub hits_vs_oracle: Option<f64>,
-    /// The share of gets after the warm-up that reused an object; `None` without any.
+    /// The share of gets that reused an object; `None` without any.
     pub hit_ratio: Option<f64>,
     /// Seconds with usage above .90 of the limit.
     pub seconds_over_090: f64,

@@ -22,6 +22,10 @@ pub(super) struct Start {
     pub(super) objects_max: u64,
     pub(super) idle: u64,
     pub(super) lent: u64,
+    /// Idle objects that a get cannot reach, since they lie with other threads, in a pool with room for
+    /// `out_of_reach_room` objects; in one with less room, as large a part of them.
+    pub(super) out_of_reach: u64,
+    pub(super) out_of_reach_room: u64,
     pub(super) floor_bytes: u64,
     /// How much its demand counts; 100 is usual.
     pub(super) priority: u32,
@@ -40,6 +44,8 @@ impl Start {
             objects_max: super::pool::OBJECTS_MAX,
             idle: 0,
             lent: 0,
+            out_of_reach: 0,
+            out_of_reach_room: 1,
             floor_bytes: 0,
             priority: 100,
             is_pinned: false,

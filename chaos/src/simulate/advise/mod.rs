@@ -17,7 +17,7 @@ mod text;
 
 pub use support::{Confidence, Part, Support};
 
-use super::recorded::Recorded;
+use super::recorded::{Point, Recorded};
 use super::run::{Outcome, run};
 use crate::record::Record;
 use pool_controller::decide::Tide;
@@ -167,14 +167,6 @@ fn enough(record: &Record) -> Result<Recorded, NotEnough> {
     if missing.is_empty() { Ok(world) } else { Err(NotEnough(missing)) }
 }
 
-/// What others use and pools have lent, bytes, at each recorded moment: what no policy can take back.
-fn needs(world: &Recorded) -> impl Iterator<Item = u64> {
-    world.points().iter().map(|point| {
-        let lent: u64 = point.pools.iter().map(|pool| pool.lent * pool.lent_weight).sum();
-        lent.saturating_add_signed(point.others)
-    })
-}
-
 /// The first limit under which the replay goes well.
 fn least_limit(
     world: &Recorded,
@@ -182,7 +174,7 @@ fn least_limit(
     tide: impl Fn(&Recorded) -> Outcome,
 ) -> Result<u64, NotEnough> {
     let most = free.measure.peak_bytes.saturating_mul(TRIED_MAX);
-    let mut limit = needs(world).max().unwrap_or(0).div_ceil(MIB).max(1) * MIB;
+    let mut limit = world.points().iter().map(Point::needs).max().unwrap_or(0).div_ceil(MIB).max(1) * MIB;
     while limit <= most {
         let expected = expected(world, &tide(&world.under(limit)), free);
         if expected.oom == 0 && expected.over_090 <= OVER_MAX && expected.saved >= SAVED_MIN {

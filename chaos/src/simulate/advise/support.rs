@@ -1,6 +1,5 @@
 //! How much a record supports, and the margin that what it cannot say asks for.
 
-use super::needs;
 use crate::simulate::recorded::Recorded;
 use serde::Serialize;
 
@@ -63,8 +62,7 @@ impl Confidence {
 
 impl Support {
     pub(super) fn of(world: &Recorded) -> Self {
-        let steps = world.points().iter().map(|point| point.step);
-        let needs: Vec<(usize, u64)> = steps.zip(needs(world)).collect();
+        let needs: Vec<_> = world.points().iter().map(|point| (point.step, point.needs())).collect();
         let mut parts =
             vec![Part::new(BASE, "no two days are the same"), length(world.seconds()), peaks(&needs)];
         if world.facts.unreadable > 0.0 {

@@ -1,6 +1,6 @@
 //! Demand from counters: gets as they were counted, and as many returns as leave what was lent.
 
-use super::super::demand::{Demand, SLOTS, STEP_MS, Trace, seconds};
+use super::super::demand::{Demand, SLOTS, STEP_MS, Trace};
 use super::super::scenario::whole;
 use super::super::world::{Start, World as _};
 use super::{Facts, Point, PoolPoint, Recorded, UNMEASURED_NS};
@@ -78,6 +78,8 @@ fn pool_points(names: &[String], pools: &[PoolInputs], before: Option<&[PoolPoin
             weight: mean(pool.idle_bytes, pool.idle_objects, before.weight),
             lent_weight: mean(pool.lent_bytes, pool.lent_objects, before.lent_weight),
             expected_weight: pool.expected_weight_bytes,
+            capacity_objects: pool.capacity_objects,
+            capacity_bytes: pool.capacity_bytes,
             bytes: pool.idle_bytes + pool.lent_bytes,
         }
     };
@@ -103,6 +105,8 @@ pub(super) fn starts(record: &Record, names: &[String], points: &[Point]) -> Vec
             objects_max: first.capacity_objects,
             idle: pool.idle,
             lent: pool.lent,
+            out_of_reach: 0,
+            out_of_reach_room: 1,
             floor_bytes: first.floor_bytes,
             priority: first.weight,
             is_pinned: first.pinned,
@@ -158,10 +162,9 @@ pub(super) fn facts(record: &Record, world: &Recorded) -> Facts {
         let (usage, limit) = (pair[0].inputs.usage_bytes?, pair[0].inputs.limit_bytes?);
         (ratio(usage, limit) > 0.9).then(|| pair[1].at_ms.saturating_sub(pair[0].at_ms))
     });
-    let counted = points.iter().find(|point| seconds(point.step) >= f64::from(world.warm_up_s()));
     let since = |of: fn(&PoolPoint) -> u64| {
         let sum = |point: &Point| point.pools.iter().map(of).sum::<u64>();
-        points.last().map_or(0, sum).saturating_sub(counted.map_or(0, sum))
+        points.last().map_or(0, sum).saturating_sub(points.first().map_or(0, sum))
     };
     let (gets, created) = (since(|pool| pool.gets), since(|pool| pool.created));
     let moments = record.moments.len();

@@ -8,6 +8,7 @@
 
 mod demand;
 mod held;
+mod reach;
 
 use super::demand::{Demand, STEP_MS};
 use super::plant::Process;
@@ -16,28 +17,29 @@ use super::world::{Start, World};
 use crate::record::Record;
 use pool_controller::decide::{Inputs, PauseInputs};
 use std::fmt;
+use std::sync::Arc;
 
-/// Hits of the first seconds do not count: a policy that begins knows nothing of what was before. So many seconds, but
-/// no more than a quarter of the record.
-const WARM_UP_S: u64 = 30;
 /// Strain (what others use, as a share of the limit) that is so much above its median is a disturbance, until it is no more
 /// than half as much above it.
 const DISTURBED: f64 = 0.10;
 /// Ns that a reuse counts in a pool in which it was never measured: all of them alike.
 const UNMEASURED_NS: f64 = 1000.0;
 
-/// A recorded service.
+/// Under another limit, a replay begins with no more idle than leaves usage at so many hundredths of it.
+const BEGINS_PERCENT: u64 = 80;
+
+/// A recorded service. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Recorded {
     starts: Vec<Start>,
-    points: Vec<Point>,
+    points: Arc<[Point]>,
     /// Of each step, the point that it comes after.
-    point_of: Vec<u32>,
+    point_of: Arc<[u32]>,
     allocator: Allocator,
     limit: Option<u64>,
     kills: bool,
     disturbance: Option<(f64, Option<f64>)>,
-    pub(super) demand: Demand,
+    pub(super) demand: Arc<Demand>,
     pub(super) facts: Facts,
 }
 
@@ -52,7 +54,7 @@ pub(super) struct Facts {
     pub(super) peak: f64,
     /// Seconds after a moment with usage above .90 of the limit.
     pub(super) seconds_over_090: f64,
-    /// Of the gets after the warm-up, the share that reused.
+    /// Of the gets, the share that reused.
     pub(super) hit_ratio: Option<f64>,
     /// Kills and failed reclaims.
     pub(super) oom: u64,
@@ -86,8 +88,25 @@ pub(super) struct PoolPoint {
     pub(super) weight: u64,
     pub(super) lent_weight: u64,
     pub(super) expected_weight: u64,
+    pub(super) capacity_objects: u64,
+    pub(super) capacity_bytes: u64,
     /// Bytes that the record has for what is idle and lent.
     pub(super) bytes: u64,
+}
+
+impl PoolPoint {
+    /// Objects that the pool may hold.
+    fn room(&self) -> u64 {
+        self.capacity_objects.min(self.capacity_bytes / self.weight.max(1))
+    }
+}
+
+impl Point {
+    /// What others used and pools had lent, bytes: what no policy can take back.
+    pub(super) fn needs(&self) -> u64 {
+        let lent: u64 = self.pools.iter().map(|pool| pool.lent * pool.lent_weight).sum();
+        lent.saturating_add_signed(self.others)
+    }
 }
 
 impl Recorded {
@@ -102,12 +121,14 @@ impl Recorded {
         if steps == 0 {
             return None;
         }
-        let starts = demand::starts(record, &names, &points);
+        let mut starts = demand::starts(record, &names, &points);
+        let demand = demand::demand(&points, steps, names.len());
+        reach::find(&mut starts, &points, &demand.pools);
         let mut world = Self {
-            demand: demand::demand(&points, steps, names.len()),
+            demand: Arc::new(demand),
             starts,
-            point_of: point_of(&points, steps),
-            points,
+            point_of: point_of(&points, steps).into(),
+            points: points.into(),
             allocator: kind,
             limit: None,
             kills: first.limit_kind == "real",
@@ -119,9 +140,16 @@ impl Recorded {
         Some(world)
     }
 
-    /// The same under another limit, one that kills.
+    /// The same under another limit, one that kills. A service would not have come to the first moment with more idle than
+    /// fits, so there is no more.
     pub(super) fn under(&self, limit_bytes: u64) -> Self {
         let mut world = Self { limit: Some(limit_bytes), kills: true, ..self.clone() };
+        let idle: u64 = self.points[0].pools.iter().map(|pool| pool.idle * pool.weight).sum();
+        let room = (limit_bytes / 100 * BEGINS_PERCENT).saturating_sub(self.points[0].needs());
+        for start in world.starts.iter_mut().filter(|_| idle > room) {
+            let part = u128::from(start.idle) * u128::from(room) / u128::from(idle);
+            start.idle = u64::try_from(part).unwrap_or(start.idle);
+        }
         world.disturbance = world.find_disturbance();
         world
     }
@@ -183,9 +211,10 @@ impl World for Recorded {
         self.starts.clone()
     }
 
+    /// None: what is created too much in a warm-up could be reused after it, and no optimum would bound that. The pools
+    /// begin with what they held.
     fn warm_up_s(&self) -> u32 {
-        let quarter = self.demand.steps as u64 * STEP_MS / 4000;
-        u32::try_from(quarter.min(WARM_UP_S)).unwrap_or(0)
+        0
     }
 
     fn allocator(&self) -> Allocator {
