@@ -18,6 +18,8 @@ struct Inner {
     knobs: KnobSet,
     /// Of the capacity: settings so far.
     written: u64,
+    /// Readings of the knobs so far, and how many there were at the last setting.
+    readings: (u64, u64),
     passes: u32,
     drop_time: Duration,
     longest_slice: Duration,
@@ -34,6 +36,7 @@ impl FakePool {
             stats,
             knobs: KnobSet::new(value),
             written: 0,
+            readings: (0, 0),
             passes: 0,
             drop_time: Duration::ZERO,
             longest_slice: Duration::ZERO,
@@ -64,6 +67,19 @@ impl FakePool {
         let waited = self.written.wait_timeout_while(self.inner(), Duration::from_secs(60), early);
         let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
         assert!(inner.written >= generation, "nothing was written");
+    }
+
+    /// Waits until the knobs have been read this often.
+    pub(crate) fn wait_for_readings(&self, readings: u64) {
+        let early = |inner: &mut Inner| inner.readings.0 < readings;
+        let waited = self.written.wait_timeout_while(self.inner(), Duration::from_secs(60), early);
+        let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(inner.readings.0 >= readings, "nobody reads");
+    }
+
+    /// How often the knobs had been read when one was last set, the setter's own reading after it included.
+    pub(crate) fn readings_at_set(&self) -> u64 {
+        self.inner().readings.1
     }
 
     pub(crate) fn passes(&self) -> u32 {
@@ -109,12 +125,16 @@ impl Managed for FakePool {
     }
 
     fn knobs(&self) -> Knobs {
-        self.inner().knobs.read(Instant::now())
+        let mut inner = self.inner();
+        inner.readings.0 += 1;
+        self.written.notify_all();
+        inner.knobs.read(Instant::now())
     }
 
     fn set(&self, setting: Setting, change: Change) -> Applied {
         let mut inner = self.inner();
         inner.written += u64::from(matches!(setting, Setting::Capacity(_)));
+        inner.readings.1 = inner.readings.0 + 1;
         self.written.notify_all();
         inner.knobs.set(setting, change, Instant::now())
     }

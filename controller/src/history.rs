@@ -3,6 +3,7 @@
 use crate::act::Done;
 use crate::decide::{Plan, PoolPlan, Pressure, Reason, State, share_of};
 use crate::mode::Mode;
+use crate::overrides;
 use crate::seen::{Seen, SeenPool};
 use crate::sense::{Reading, Source};
 use crate::status::{Decision, MemoryStatus, PauseStatus, PoolBrief, Status, Watermarks};
@@ -97,8 +98,18 @@ impl History {
         };
         let pools = seen.pools.iter().enumerate().map(|(at, pool)| brief(at, pool, plan.as_ref())).collect();
         let decisions_by_reason = self.by_reason.clone();
-        let (inputs, config, tick_time) = (None, None, Duration::ZERO);
-        Status { memory, pools, inputs, plan, decisions_by_reason, config, tick_time }
+        let of_pool = |pool: &SeenPool| overrides::of_pool(&pool.stats.name, &pool.knobs);
+        let overrides = seen.pools.iter().flat_map(of_pool).collect();
+        Status {
+            memory,
+            pools,
+            overrides,
+            inputs: None,
+            plan,
+            decisions_by_reason,
+            config: None,
+            tick_time: Duration::ZERO,
+        }
     }
 
     fn remember_decision(&mut self, at_ms: u64, plan: &Plan, changed: bool) {

@@ -83,6 +83,7 @@ pub const METRICS: &[MetricInfo] = &[
     counter("ebbpool_leases_missed_total", &["pool"], "Leases that should have been recorded and were not."),
     gauge("ebbpool_leases_recorded", &["pool"], "Leases on record."),
     gauge("ebbpool_objects", &["pool", "state"], "Objects of a pool: idle, lent, or condemned."),
+    gauge("ebbpool_override_active", &["pool", "knob"], "1 for each knob that a person has set for a time."),
     gauge("ebbpool_process_bytes", &["kind"], "Memory: usage, rss, limit, peak, other, watermarks."),
     gauge("ebbpool_process_cpu_taken", &[], "1 while lags are the doing of others who use the processors."),
     gauge("ebbpool_process_lag_seconds", &[], "By how much timers are late, 99th percentile of two seconds."),
@@ -151,12 +152,19 @@ impl Collector for Metrics {
         let mut samples = Samples::default();
         let status = handle.status();
         collect_controller(&mut samples, &handle, &status);
+        collect_overrides(&mut samples, &status);
         for pool in handle.shared().registry.pools() {
             let lost = status.pools.iter().find(|brief| brief.name == pool.name());
             let suspects = pool.suspects(handle.shared().suspect_after()).iter().map(|s| s.count).sum();
             collect_pool(&mut samples, pool.as_ref(), lost.map_or(0, |brief| brief.lost_estimate), suspects);
         }
         samples.into_families()
+    }
+}
+
+fn collect_overrides(samples: &mut Samples, status: &Status) {
+    for set in &status.overrides {
+        samples.add("ebbpool_override_active", &[&set.pool, set.knob], 1.0);
     }
 }
 
@@ -328,6 +336,15 @@ mod tests {
             .expect("threads")
     }
 
+    /// A pool with one knob that a person has set.
+    fn overridden() -> Arc<FakePool> {
+        let pool = FakePool::new("a");
+        let change =
+            pool_core::Change::person("by hand", std::time::Duration::from_secs(60)).expect("in range");
+        pool.set_capacity(pool_core::Capacity::ZERO, change);
+        pool
+    }
+
     #[test]
     fn what_is_collected_is_what_the_table_says() {
         let handle = handle(&["a"]);
@@ -338,8 +355,10 @@ mod tests {
         (pause.lag_p99_ms, pause.psi_some_ratio, pause.major_faults_per_s) =
             (Some(8.0), Some(0.5), Some(3.0));
         status.config = Some(Arc::default());
+        status.overrides = crate::overrides::of_pool("a", &overridden().knobs());
         let mut samples = Samples::default();
         collect_controller(&mut samples, &handle, &status);
+        collect_overrides(&mut samples, &status);
         collect_pool(&mut samples, FakePool::new("a").as_ref(), 0, 0);
         let families = samples.into_families();
         let value = |name: &str| {

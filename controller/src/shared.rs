@@ -1,6 +1,7 @@
 //! What the loop, its handles, the watchdog and the routes have in common. Locks are held for moments, never while
 //! a tick runs.
 
+use crate::act::Person;
 use crate::act::watchdog::Lease;
 use crate::admission::Valve;
 use crate::mode::Mode;
@@ -20,6 +21,8 @@ pub(crate) struct Shared {
     suspect_after: Mutex<Duration>,
     pub(crate) lease: Lease,
     pub(crate) valve: Valve,
+    /// What people set by hand ends here.
+    pub(crate) person: Person,
     /// The registry that the service serves its metrics from, if it said so.
     pub(crate) served: OnceLock<crate::metrics::Served>,
     published: Mutex<Option<Arc<Status>>>,
@@ -42,6 +45,7 @@ impl Shared {
             suspect_after: Mutex::new(suspect_after),
             lease: Lease::new(started, lease),
             valve: Valve::default(),
+            person: Person::default(),
             served: OnceLock::new(),
             published: Mutex::default(),
             newer: Condvar::new(),

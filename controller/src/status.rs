@@ -2,6 +2,7 @@
 
 use crate::config::ConfigStatus;
 use crate::decide::{Inputs, Plan, Pressure, State};
+use crate::overrides::Override;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub struct Status {
     /// What the plan was made of, as `GET /v1/inputs` serves it.
     #[serde(skip)]
     pub inputs: Option<Inputs>,
+    /// What people have set by hand, as `GET /v1/overrides` serves it.
+    pub overrides: Vec<Override>,
     /// The plan of this tick; `None` while nothing decides.
     #[serde(skip)]
     pub plan: Option<Plan>,

@@ -235,6 +235,18 @@
       show(rows.children[row].children[cell + 1], pool[field])));
   }
 
+  // ---- Set by hand
+
+  const left = (s) => !known(s) ? "until it is taken back" : s < 120 ? `${s} s left` : `${Math.ceil(s / 60)} min left`;
+
+  function showOverrides(overrides) {
+    byId("overrides-card").hidden = overrides.length === 0;
+    byId("overrides").replaceChildren(...overrides.map((set) => make("li",
+      { "data-override": `${set.pool} ${set.knob}`, "data-left-s": known(set.left_s) ? String(set.left_s) : "" },
+      make("strong", {}, set.pool), ` ${Object.entries(set.fields).map((field) => field.join(" ")).join(", ")} `,
+      make("span", { class: "tag" }, left(set.left_s)), make("span", { class: "quiet" }, ` ${set.reason}`))));
+  }
+
   // ---- Chart
 
   const svg = byId("chart");
@@ -553,7 +565,7 @@
       lose();
       return;
     }
-    const { memory, pools } = tick;
+    const { memory, pools, overrides = [] } = tick;
     heardAtMs = performance.now();
     lostSince = null;
     invalidReason = memory.valid ? null : `No valid reading of memory: ${memory.invalid_reason ?? "no reason given"}`;
@@ -563,6 +575,7 @@
     showFigures(memory, pools);
     showMore(memory);
     showPools(pools);
+    showOverrides(overrides);
     showConnection();
     describe();
     byId("tick").dataset.value = String(memory.tick);

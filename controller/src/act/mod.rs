@@ -9,6 +9,7 @@
 
 mod knobs;
 mod operator;
+mod person;
 mod purge;
 mod trim;
 mod tuning;
@@ -17,6 +18,7 @@ pub(crate) mod watchdog;
 use knobs::Written;
 pub(crate) use knobs::{Knobs, is_pinned};
 pub(crate) use operator::Operator;
+pub(crate) use person::{NotSet, Person, withdraw};
 pub(crate) use tuning::Base;
 
 use crate::decide::Plan;

@@ -6,6 +6,10 @@
 //! | `GET /healthz` | `ok` or `degraded`, with details |
 //! | `GET /v1/memory` | limit, usage, state, budget, last decision |
 //! | `GET /v1/pools[?snapshot=stopped]` | every figure of every pool |
+//! | `GET /v1/pools/{pool}/knobs` | a pool's knobs: values, who set them, why, until when |
+//! | `PUT /v1/pools/{pool}/knobs` | sets fields of them by hand, for a time |
+//! | `DELETE /v1/pools/{pool}/knobs?knob=NAME` | takes that back |
+//! | `GET /v1/overrides` | what is set by hand, of all pools |
 //! | `GET /v1/mode` | the mode in force |
 //! | `PUT /v1/mode` | changes it, or freezes |
 //! | `GET /v1/events` | server-sent events, one `tick` a tick |
@@ -19,6 +23,7 @@
 mod events;
 mod guard;
 mod inputs;
+mod knobs;
 mod memory;
 mod mode;
 mod page;
@@ -73,7 +78,9 @@ fn routes(handle: &Handle) -> Router {
         .route("/metrics", get(memory::metrics))
         .route("/v1/memory", get(memory::memory))
         .route("/v1/mode", get(mode::mode).put(mode::set_mode))
+        .route("/v1/overrides", get(knobs::overrides))
         .route("/v1/pools", get(pools::pools))
+        .route("/v1/pools/{pool}/knobs", get(knobs::knobs).put(knobs::set).delete(knobs::clear))
         .route(pool_dashboards::EVENTS_PATH, get(events::events))
         .route("/v1/inputs", get(inputs::inputs))
         .route("/v1/openapi.json", get(page::openapi))

@@ -1,4 +1,4 @@
-//! Changes the mode: the only route of this crate that changes anything.
+//! Changes the mode.
 
 use super::Admin;
 use crate::mode::Mode;

@@ -17,6 +17,7 @@
 //!
 //! Which knobs a pool then gets is written by `act`; what changes while the controller runs is in `live`.
 
+pub(crate) mod by_hand;
 mod cursor;
 mod document;
 mod fields;

@@ -16,10 +16,10 @@ pub(crate) struct Wish {
     pub(crate) reason: String,
 }
 
-type Build = fn(&Values, &Knobs) -> Result<Setting, KnobError>;
+pub(super) type Build = fn(&Values, &Knobs) -> Result<Setting, KnobError>;
 
 /// Each knob with the start of its fields.
-const KNOBS: [(KnobKind, &[&str], Build); 5] = [
+pub(super) const KNOBS: [(KnobKind, &[&str], Build); 5] = [
     (KnobKind::Capacity, &["pools.*.capacity."], capacity),
     (KnobKind::Sampling, &["pools.*.sampling."], sampling),
     (KnobKind::Eviction, &["pools.*.eviction."], eviction),

@@ -3,13 +3,14 @@
 use super::{METRICS, MetricInfo};
 
 /// Metrics without a sample in some services, by name, and when they have one.
-const SOMETIMES: [(&str, &str); 9] = [
+const SOMETIMES: [(&str, &str); 10] = [
     ("ebbpool_config_errors_total", "with a file of configuration"),
     ("ebbpool_config_generation", "with a file of configuration"),
     ("ebbpool_controller_budget_bytes", "while the policy sets a budget"),
     ("ebbpool_controller_decisions_total", "from the first decision on"),
     ("ebbpool_controller_grant_bytes", "while creates need a grant"),
     ("ebbpool_create_seconds", "while creates are timed"),
+    ("ebbpool_override_active", "while a person has set a knob"),
     ("ebbpool_process_lag_seconds", "while the controller runs on its own threads"),
     ("ebbpool_process_major_faults_per_second", "where the operating system tells"),
     ("ebbpool_process_psi_some_ratio", "where the operating system tells"),

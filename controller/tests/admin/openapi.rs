@@ -69,9 +69,16 @@ fn answers_have_the_fields_that_the_document_says() {
     let served = Served::start(Mode::Enforce);
     drop(served.pool.get());
     let document = document();
-    for path in ["/v1/memory", "/v1/pools", "/v1/mode", "/healthz"] {
-        check(&document, &schema_of(&document, path), &served.json(path), path);
+    let minute = Duration::from_secs(60);
+    let fields = [("weight".to_owned(), "7".to_owned())];
+    served.handle.override_knobs("http.body", &fields, minute, "a test").expect("allowed");
+    let paths =
+        ["/v1/memory", "/v1/pools", "/v1/mode", "/healthz", "/v1/overrides", "/v1/pools/{pool}/knobs"];
+    for path in paths {
+        let answer = served.json(&path.replace("{pool}", "http.body"));
+        check(&document, &schema_of(&document, path), &answer, path);
     }
+    served.wait_for_a_tick();
     let stopped = served.json("/v1/pools?snapshot=stopped");
     check(&document, &schema_of(&document, "/v1/pools"), &stopped, "stopped");
     let event = next_event(&mut served.events()).expect("an event");
@@ -123,11 +130,20 @@ fn every_path_of_the_document_answers_and_it_is_served() {
     let document = document();
     assert_eq!(served.json("/v1/openapi.json"), document);
     for (path, methods) in document["paths"].as_object().expect("paths") {
-        let methods: Vec<_> = methods.as_object().expect("methods").keys().map(String::as_str).collect();
-        let expected: &[&str] = if path == "/v1/mode" { &["get", "put"] } else { &["get"] };
-        assert_eq!(methods, expected, "{path}");
+        let mut methods: Vec<_> = methods.as_object().expect("methods").keys().map(String::as_str).collect();
+        methods.retain(|method| *method != "parameters");
+        let expected: &[&str] = match path.as_str() {
+            "/v1/mode" => &["get", "put"],
+            "/v1/pools/{pool}/knobs" => &["get", "put", "delete"],
+            _ => &["get"],
+        };
+        assert_eq!(
+            methods.iter().collect::<BTreeSet<_>>(),
+            expected.iter().collect::<BTreeSet<_>>(),
+            "{path}"
+        );
         if !matches!(path.as_str(), "/v1/events" | "/v1/inputs") {
-            assert_eq!(served.get(path).status, 200, "{path}");
+            assert_eq!(served.get(&path.replace("{pool}", "http.body")).status, 200, "{path}");
         }
     }
 }

@@ -13,6 +13,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A controller with a pool, and its routes on a port of their own.
 pub(super) struct Served {
+    pub(super) registry: Registry,
     pub(super) pool: Pool<Vec<u8>>,
     pub(super) handle: Handle,
     pub(super) address: SocketAddr,
@@ -30,17 +31,18 @@ impl Served {
         let builder = Pool::builder("http.body").registry(&registry).lease_level(level);
         let pool = builder.build_with(Vec::new).expect("a pool");
         let builder = Controller::builder().registry(&registry).mode(mode).lease_suspect_after(suspect_after);
-        Self::start_built(pool, builder)
+        Self::start_built(registry, pool, builder)
     }
 
     /// With a file of configuration.
     pub(super) fn start_configured(mode: Mode, file: &Path) -> Self {
         let registry = Registry::new();
         let pool = Pool::builder("http.body").registry(&registry).build_with(Vec::new).expect("a pool");
-        Self::start_built(pool, Controller::builder().registry(&registry).mode(mode).config_file(file))
+        let builder = Controller::builder().registry(&registry).mode(mode).config_file(file);
+        Self::start_built(registry, pool, builder)
     }
 
-    fn start_built(pool: Pool<Vec<u8>>, builder: Builder) -> Self {
+    fn start_built(registry: Registry, pool: Pool<Vec<u8>>, builder: Builder) -> Self {
         let controller = builder.limit(LimitSource::Simulated(4 << 30)).build().expect("a controller");
         let handle = controller.spawn().expect("threads");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -52,7 +54,22 @@ impl Served {
             admin::serve(any, router, |address| ready.send(address).expect("someone waits")).await
         });
         let address = address.recv().expect("it serves");
-        Self { pool, handle, address, _runtime: runtime }
+        Self { registry, pool, handle, address, _runtime: runtime }
+    }
+
+    /// What has happened before is in the status after it.
+    pub(super) fn wait_for_a_tick(&self) {
+        let tick = self.handle.status().memory.tick;
+        assert!(self.handle.wait_newer(tick + 1, PATIENCE).is_some());
+    }
+
+    /// A change, with its header.
+    pub(super) fn change(&self, method: &str, path: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Ebbpool: 1\r\nContent-Length: {length}"
+        );
+        self.request(&format!("{head}\r\nConnection: close\r\n\r\n{body}"))
     }
 
     pub(super) fn request(&self, text: &str) -> Answer {

@@ -1,0 +1,210 @@
+//! Writes what a person wants for a time onto the person's layer of a pool, and sees to it that the time ends.
+//!
+//! A pool takes an override off when its knobs are next read. The loop reads them at each tick; but an override must end
+//! too when the loop hangs, has ended, or was never started. So whoever sets one has a thread wait for its end and read
+//! the knobs then. The thread is started by the first override and ends with the last one; the data path knows nothing of
+//! it. Knows neither requests nor configuration.
+
+use super::trim::drop_for;
+use crate::shared::lock;
+use pool_core::{Author, Change, DropReason, Job, KnobError, KnobKind, Managed, Registry, Setting};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// What makes room after a cut may take so long on the thread of who cut.
+const DROP_TIME: Duration = Duration::from_millis(100);
+
+/// Overrides by hand, and their ends.
+#[derive(Default)]
+pub(crate) struct Person {
+    ends: Arc<Ends>,
+}
+
+#[derive(Default)]
+struct Ends {
+    due: Mutex<Due>,
+    newer: Condvar,
+}
+
+#[derive(Default)]
+struct Due {
+    has_thread: bool,
+    /// Overrides that are being set: their ends are not known yet.
+    coming: u32,
+    at: Vec<(Instant, Weak<dyn Managed>)>,
+}
+
+/// Why an override was not set.
+#[derive(Debug)]
+pub(crate) enum NotSet {
+    /// Its time is out of range.
+    Time(KnobError),
+    /// Nobody would end it.
+    Thread(io::Error),
+}
+
+impl Person {
+    /// Sets knobs of a pool for `time`. What a lower capacity leaves no room for goes now.
+    pub(crate) fn set(
+        &self,
+        registry: &Registry,
+        pool: &Arc<dyn Managed>,
+        settings: Vec<Setting>,
+        reason: &str,
+        time: Duration,
+    ) -> Result<(), NotSet> {
+        let change = Change::person(reason, time).map_err(NotSet::Time)?;
+        // First: what nobody ends must not begin.
+        let coming = Coming::new(&self.ends).map_err(NotSet::Thread)?;
+        let before = pool.capacity().value;
+        for setting in settings {
+            pool.set(setting, change.clone());
+        }
+        coming.ends_at(Instant::now() + time, pool);
+        let after = pool.capacity().value;
+        if after.bytes_max() < before.bytes_max() || after.objects_max() < before.objects_max() {
+            pool.trim_depot(0, DropReason::Pressure);
+            registry.pass(Job::Reclaim { extra_bytes: 0 });
+            drop_for(registry, DROP_TIME);
+        }
+        Ok(())
+    }
+}
+
+/// Takes the person's layer off a knob; whether there was one.
+pub(crate) fn withdraw(pool: &dyn Managed, knob: KnobKind) -> bool {
+    // One that is over is taken off by the reading, and is none.
+    let _ = pool.knobs();
+    pool.withdraw(knob, Author::Person)
+}
+
+/// A thread is there and stays, until an end is known or nothing comes of it.
+struct Coming<'a>(&'a Ends);
+
+impl<'a> Coming<'a> {
+    fn new(ends: &'a Arc<Ends>) -> io::Result<Self> {
+        let mut due = lock(&ends.due);
+        if !due.has_thread {
+            let ends = Arc::clone(ends);
+            std::thread::Builder::new().name("ebbpool-override".into()).spawn(move || ends.run())?;
+            due.has_thread = true;
+        }
+        due.coming += 1;
+        Ok(Self(ends))
+    }
+
+    /// Has the knobs of `pool` read at `until`.
+    fn ends_at(self, until: Instant, pool: &Arc<dyn Managed>) {
+        lock(&self.0.due).at.push((until, Arc::downgrade(pool)));
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.due).coming -= 1;
+        self.0.newer.notify_one();
+    }
+}
+
+impl Ends {
+    /// Until nothing is left to end.
+    fn run(&self) {
+        while let Some(over) = self.wait() {
+            for pool in over.iter().filter_map(Weak::upgrade) {
+                // It is somebody's code; others have ends, too.
+                let _ = catch_unwind(AssertUnwindSafe(|| {
+                    pool.knobs();
+                    pool.trim_depot(0, DropReason::Pressure);
+                }));
+            }
+        }
+    }
+
+    /// Waits for the next end, and takes out the pools that it concerns. `None`: there is none.
+    fn wait(&self) -> Option<Vec<Weak<dyn Managed>>> {
+        let mut due = lock(&self.due);
+        loop {
+            due.at.retain(|(_, pool)| pool.strong_count() > 0);
+            let Some(first) = due.at.iter().map(|(until, _)| *until).min() else {
+                if due.coming == 0 {
+                    due.has_thread = false;
+                    return None;
+                }
+                due = self.newer.wait(due).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let now = Instant::now();
+            if first <= now {
+                let (over, later): (Vec<_>, Vec<_>) = due.at.drain(..).partition(|(until, _)| *until <= now);
+                due.at = later;
+                return Some(over.into_iter().map(|(_, pool)| pool).collect());
+            }
+            due = self.newer.wait_timeout(due, first - now).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakePool;
+    use pool_core::{Capacity, Priority};
+
+    fn rig() -> (Registry, Arc<FakePool>, Arc<dyn Managed>) {
+        let (registry, fake) = (Registry::new(), FakePool::new("a"));
+        let pool = Arc::clone(&fake) as Arc<dyn Managed>;
+        registry.register(Arc::clone(&pool)).expect("a new name");
+        (registry, fake, pool)
+    }
+
+    #[test]
+    fn an_override_ends_although_nobody_looks() {
+        let (registry, fake, pool) = rig();
+        let person = Person::default();
+        let heavy = Setting::Priority(Priority::new(900).expect("in range"));
+        let millisecond = Duration::from_millis(1);
+        person.set(&registry, &pool, vec![heavy], "by hand", millisecond).expect("set");
+        // What the thread does at the end is the one thing here that reads knobs; the fake counts readings.
+        fake.wait_for_readings(fake.readings_at_set() + 1);
+        let until = Instant::now() + Duration::from_secs(60);
+        while lock(&person.ends.due).has_thread {
+            assert!(Instant::now() < until, "the thread has nothing left to do and stays");
+            std::thread::yield_now();
+        }
+        assert_eq!(pool.knobs().priority.value, Priority::DEFAULT);
+    }
+
+    #[test]
+    fn a_cut_is_made_room_for_and_a_rise_is_not() {
+        let (registry, fake, pool) = rig();
+        fake.set_stats(|stats| (stats.idle_bytes, stats.idle_objects, stats.depot_objects) = (1000, 10, 10));
+        let person = Person::default();
+        let capacity = |bytes| vec![Setting::Capacity(Capacity::new(1000, bytes).expect("in range"))];
+        let minute = Duration::from_secs(60);
+        person.set(&registry, &pool, capacity(500), "incident", minute).expect("set");
+        assert_eq!((pool.stats().idle_bytes, fake.passes()), (500, 1));
+        person.set(&registry, &pool, capacity(5000), "over", minute).expect("set");
+        assert_eq!(fake.passes(), 1);
+        assert!(withdraw(pool.as_ref(), KnobKind::Capacity));
+        assert!(!withdraw(pool.as_ref(), KnobKind::Capacity));
+        assert_eq!(pool.capacity().generation, 0);
+    }
+
+    #[test]
+    fn a_pool_that_is_gone_is_not_waited_for() {
+        let (registry, fake, pool) = rig();
+        let person = Person::default();
+        let thin = Setting::Priority(Priority::new(1).expect("in range"));
+        person.set(&registry, &pool, vec![thin], "by hand", Duration::from_secs(3600)).expect("set");
+        drop((registry, fake, pool));
+        person.ends.newer.notify_all();
+        let until = Instant::now() + Duration::from_secs(60);
+        while lock(&person.ends.due).has_thread {
+            assert!(Instant::now() < until, "the thread waits for a pool that is gone");
+            person.ends.newer.notify_all();
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Overrides by hand: what a person sets on a pool for a time, what is in force, and taking it back.
+
+use crate::act::{NotSet, withdraw};
+use crate::config::by_hand::{self, KINDS, Told};
+use crate::config::{Refused, RefusedKind, suggest};
+use crate::runner::Handle;
+use pool_core::{Author, Change, Knob, KnobKind, Knobs, Managed, Setting};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A knob that a person has set for a time. It is in force: nobody stands above a person.
+///
+/// See the example of [`Handle::override_knobs`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Override {
+    /// The pool.
+    pub pool: String,
+    /// The knob: `capacity`, `sampling`, `eviction`, `reuse` or `priority`.
+    pub knob: &'static str,
+    /// Its fields with their values, as a file of configuration has them.
+    pub fields: Told,
+    /// Who and why, as it was told.
+    pub reason: String,
+    /// For how many more seconds, rounded up.
+    pub left_s: Option<u64>,
+    /// The pool's generation of knobs with which it came.
+    pub generation: u64,
+}
+
+impl Override {
+    /// How long an override lasts if nothing is said: 15 minutes.
+    pub const TIME_DEFAULT: Duration = Duration::from_secs(15 * 60);
+    /// How long it may last: a day. What is to stay belongs into the configuration.
+    pub const TIME_MAX: Duration = Duration::from_secs(24 * 3600);
+    /// The longest reason, bytes.
+    pub const REASON_MAX: usize = 200;
+}
+
+impl Handle {
+    /// What people have set by hand and is in force, by pool and knob.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<Override> {
+        let pools = self.shared().registry.pools();
+        pools.iter().flat_map(|pool| of_pool(pool.name(), &pool.knobs())).collect()
+    }
+
+    /// Sets fields of a pool's knobs as a person, above operators and policies, for `time`: a millisecond to a day. What
+    /// of a knob is left out stays as it is in force now. It is all set or, if anything is refused, nothing. It ends by
+    /// itself, also if this controller hangs or has ended, and in any mode. A later override of a knob takes the place of
+    /// an earlier one.
+    ///
+    /// After a lower capacity one pass makes room at once, on the calling thread: some milliseconds, 100 at most.
+    ///
+    /// ```
+    /// # use pool_controller::Controller;
+    /// # use pool_core::Pool;
+    /// # use std::time::Duration;
+    /// # let registry = pool_core::Registry::new();
+    /// # let pool = Pool::builder("http.body").registry(&registry).build_with(Vec::<u8>::new)?;
+    /// let handle = Controller::builder().registry(&registry).build()?.spawn()?;
+    /// let fields = [("capacity.bytes".to_owned(), "8MiB".to_owned())];
+    /// handle.override_knobs("http.body", &fields, Duration::from_secs(600), "incident 12")?;
+    /// assert_eq!(handle.overrides()[0].fields["capacity.bytes"], "8MiB");
+    /// assert!(handle.withdraw_override("http.body", "capacity")?);
+    /// assert!(handle.overrides().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Refused`]: no such pool ([`RefusedKind::Unknown`]), a field, value, time or reason that is not allowed, or a
+    /// system that gives no thread for the end ([`RefusedKind::Unable`]).
+    pub fn override_knobs(
+        &self,
+        pool: &str,
+        fields: &[(String, String)],
+        time: Duration,
+        reason: &str,
+    ) -> Result<(), Refused> {
+        let pool = self.pool_named(pool)?;
+        check_person(time, reason)?;
+        let settings = by_hand::settings(pool.name(), &pool.knobs(), fields)?;
+        let shared = self.shared();
+        let set = shared.person.set(&shared.registry, &pool, settings, reason, time);
+        set.map_err(|not_set| match not_set {
+            NotSet::Time(error) => Refused::invalid("for", "", error.to_string(), "1ms to 24h"),
+            NotSet::Thread(error) => {
+                let problem = format!("the system gives no thread that would end it: {error}");
+                Refused::invalid("for", "", problem, "another try").of_kind(RefusedKind::Unable)
+            }
+        })
+    }
+
+    /// Takes back what a person has set on a knob, which is named by itself or by one of its fields. Whether there was
+    /// anything.
+    ///
+    /// See the example of [`override_knobs`](Self::override_knobs).
+    ///
+    /// # Errors
+    /// [`Refused`]: no such pool ([`RefusedKind::Unknown`]), or no such knob.
+    pub fn withdraw_override(&self, pool: &str, knob: &str) -> Result<bool, Refused> {
+        let pool = self.pool_named(pool)?;
+        Ok(withdraw(pool.as_ref(), by_hand::kind_of(knob)?))
+    }
+
+    /// The pool of that name.
+    pub(crate) fn pool_named(&self, name: &str) -> Result<Arc<dyn Managed>, Refused> {
+        let pools = self.shared().registry.pools();
+        let found = pools.iter().find(|pool| pool.name() == name);
+        found.cloned().ok_or_else(|| unknown_pool(name, pools.iter().map(|pool| pool.name())))
+    }
+}
+
+/// There is none of that name among `names`.
+pub(crate) fn unknown_pool<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Refused {
+    let problem = format!("there is no pool of that name{}", suggest::hint(name, names.clone()));
+    let names: Vec<_> = names.collect();
+    let allowed = if names.is_empty() { "none is registered".to_owned() } else { names.join(", ") };
+    Refused::invalid("pool", name, problem, allowed).of_kind(RefusedKind::Unknown)
+}
+
+/// Checks what each change by a person needs.
+pub(crate) fn check_person(time: Duration, reason: &str) -> Result<(), Refused> {
+    if time < Change::TTL.0 || time > Override::TIME_MAX {
+        return Err(Refused::invalid("for", format!("{time:?}"), "out of range", "1ms to 24h"));
+    }
+    let max = Override::REASON_MAX;
+    if reason.trim().is_empty() || reason.len() > max || reason.chars().any(char::is_control) {
+        let allowed = format!("one line of at most {max} bytes that says why");
+        return Err(Refused::invalid("reason", reason, "no reason that can be shown", allowed));
+    }
+    Ok(())
+}
+
+/// What people have set on a pool with these knobs.
+pub(crate) fn of_pool(pool: &str, knobs: &Knobs) -> Vec<Override> {
+    let mut overrides = Vec::new();
+    for kind in KINDS {
+        let knob = InForce::of(knobs, kind);
+        if knob.author == Author::Person {
+            overrides.push(Override {
+                pool: pool.to_owned(),
+                knob: by_hand::name_of(kind),
+                fields: by_hand::told(knob.setting),
+                reason: knob.reason.to_owned(),
+                left_s: knob.expires_in.map(seconds),
+                generation: knob.generation,
+            });
+        }
+    }
+    overrides
+}
+
+/// A knob, whichever it is.
+pub(crate) struct InForce<'a> {
+    pub(crate) setting: Setting,
+    pub(crate) built: Setting,
+    pub(crate) author: Author,
+    pub(crate) reason: &'a str,
+    pub(crate) generation: u64,
+    pub(crate) expires_in: Option<Duration>,
+}
+
+impl<'a> InForce<'a> {
+    pub(crate) fn of(knobs: &'a Knobs, kind: KnobKind) -> Self {
+        match kind {
+            KnobKind::Capacity => Self::with(&knobs.capacity, Setting::Capacity),
+            KnobKind::Sampling => Self::with(&knobs.sampling, Setting::Sampling),
+            KnobKind::Eviction => Self::with(&knobs.eviction, Setting::Eviction),
+            KnobKind::Reuse => Self::with(&knobs.reuse, Setting::Reuse),
+            KnobKind::Priority => Self::with(&knobs.priority, Setting::Priority),
+        }
+    }
+
+    fn with<T: Copy>(knob: &'a Knob<T>, setting: fn(T) -> Setting) -> Self {
+        Self {
+            setting: setting(knob.value),
+            built: setting(knob.built),
+            author: knob.author,
+            reason: &knob.reason,
+            generation: knob.generation,
+            expires_in: knob.expires_in,
+        }
+    }
+}
+
+/// Seconds, rounded up: what is left is never shown as nothing.
+pub(crate) fn seconds(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
