@@ -19,8 +19,8 @@
 //! The layers, from the caller down: [`Pool`] and its guard [`Pooled`] (`pool`, `guard`), what the handles and
 //! objects of one pool share (`inside`, `shared`), the slow halves of get and return (`serve`, `accept`), the slot
 //! of one thread id (`slot`), what threads share (`depot`, `credit`), one object (`node`). Beside them: passes over
-//! many pools ([`Registry`], `drain`), statistics (`sums`), records of leases (`lease`), and the seam to clock,
-//! thread ids, randomness, fences and atomics (`sync`).
+//! many pools ([`Registry`], `drain`), two pools side by side ([`CanaryPool`]), statistics (`sums`), records of leases
+//! (`lease`), and the seam to clock, thread ids, randomness, fences and atomics (`sync`).
 //!
 //! # Forks, signals, exits
 //!
@@ -43,6 +43,8 @@
 
 mod accept;
 mod alive;
+#[cfg(not(ebbpool_loom))]
+mod canary;
 mod close;
 mod counters;
 mod creates;
@@ -100,6 +102,8 @@ mod loom_tests;
 #[allow(unsafe_code)]
 mod tests;
 
+#[cfg(not(ebbpool_loom))]
+pub use canary::{CanaryPool, Share, Side, Split};
 pub use fence::Fenced;
 pub use grant::Grant;
 pub use guard::{MappedPooled, Pooled};

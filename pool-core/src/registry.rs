@@ -3,6 +3,7 @@
 //! It holds no handle of any pool, so a pool ends when its last handle does; finished pools are forgotten at
 //! the next pass or registration.
 
+use crate::canary::Split;
 use crate::close::drop_panic;
 use crate::fence::{self, Fenced};
 use crate::grant::Grant;
@@ -46,6 +47,7 @@ struct Shared {
     /// One pass at a time. A data path that finds it held goes on without.
     passing: Mutex<()>,
     alarm: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
+    splits: Mutex<Vec<Weak<Split>>>,
 }
 
 impl Registry {
@@ -57,6 +59,7 @@ impl Registry {
             grant: Grant::unlimited(),
             passing: Mutex::new(()),
             alarm: Mutex::new(None),
+            splits: Mutex::new(Vec::new()),
         }))
     }
 
@@ -93,6 +96,21 @@ impl Registry {
     pub fn pools(&self) -> Vec<Arc<dyn Managed>> {
         let pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.all.iter().map(|(_, pool)| Arc::clone(pool)).collect()
+    }
+
+    /// The shares of the pools that have a canary beside them, in the order in which they were built.
+    ///
+    /// See the example of [`CanaryPool`](crate::CanaryPool).
+    #[must_use]
+    pub fn splits(&self) -> Vec<Arc<Split>> {
+        let splits = self.0.splits.lock().unwrap_or_else(PoisonError::into_inner);
+        splits.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(crate) fn add_split(&self, split: &Arc<Split>) {
+        let mut splits = self.0.splits.lock().unwrap_or_else(PoisonError::into_inner);
+        splits.retain(|split| split.strong_count() > 0);
+        splits.push(Arc::downgrade(split));
     }
 
     /// The account that creates are charged against.

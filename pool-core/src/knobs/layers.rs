@@ -51,9 +51,9 @@ impl Author {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    author: Author,
-    reason: String,
-    ttl: Option<Duration>,
+    pub(crate) author: Author,
+    pub(crate) reason: String,
+    pub(crate) ttl: Option<Duration>,
 }
 
 impl Change {

@@ -6,6 +6,7 @@ use crate::recycle::{ByClosure, ByTrait, Keep, Recycler};
 use crate::retention::Retention;
 use crate::shared::Shared;
 use std::fmt;
+use std::sync::Arc;
 
 #[cfg(not(ebbpool_loom))]
 use crate::registry::{NameTaken, Registry};
@@ -32,7 +33,7 @@ use crate::registry::{NameTaken, Registry};
 /// assert!(pool.get().get_ref().is_empty());
 /// # Ok::<(), pool_core::BuildError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PoolBuilder<R = ByTrait> {
     name: String,
     knobs: KnobSet,
@@ -74,7 +75,7 @@ impl PoolBuilder {
             keep_on_panic: self.keep_on_panic,
             #[cfg(not(ebbpool_loom))]
             registry: self.registry,
-            recycler: ByClosure { recycle: Box::new(recycle), weight: Box::new(weight) },
+            recycler: ByClosure { recycle: Arc::new(recycle), weight: Arc::new(weight) },
         }
     }
 }
@@ -160,6 +161,21 @@ impl<R> PoolBuilder<R> {
             registry.register(pool.managed()).map_err(BuildError)?;
         }
         Ok(pool)
+    }
+
+    #[cfg(not(ebbpool_loom))]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[cfg(not(ebbpool_loom))]
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    #[cfg(not(ebbpool_loom))]
+    pub(crate) fn registry_of(&self) -> Option<&Registry> {
+        self.registry.as_ref()
     }
 
     pub(crate) fn start<T: Send + 'static>(self, create: Box<dyn Fn() -> T + Send + Sync>) -> Pool<T, R>

@@ -2,6 +2,7 @@
 
 use super::{Keep, Recycle};
 use crate::retention::Retention;
+use std::sync::Arc;
 
 /// The way in which a pool recycles: by the value's own [`Recycle`](trait@Recycle) ([`ByTrait`], the default) or
 /// by closures ([`ByClosure`]) for types of other crates.
@@ -64,8 +65,9 @@ impl<T: Recycle> Recycler<T> for ByTrait {
 /// # Ok::<(), pool_core::BuildError>(())
 /// ```
 pub struct ByClosure<T> {
-    pub(crate) recycle: Box<RecycleFn<T>>,
-    pub(crate) weight: Box<WeightFn<T>>,
+    /// Shared, because a pool and its canary recycle alike.
+    pub(crate) recycle: Arc<RecycleFn<T>>,
+    pub(crate) weight: Arc<WeightFn<T>>,
 }
 
 type RecycleFn<T> = dyn Fn(&mut T, &Retention) -> Keep + Send + Sync;
@@ -77,6 +79,12 @@ impl<T: 'static> Recycler<T> for ByClosure<T> {
     }
     fn weight(&self, value: &T) -> usize {
         (self.weight)(value)
+    }
+}
+
+impl<T> Clone for ByClosure<T> {
+    fn clone(&self) -> Self {
+        Self { recycle: Arc::clone(&self.recycle), weight: Arc::clone(&self.weight) }
     }
 }
 

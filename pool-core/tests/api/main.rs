@@ -1,6 +1,7 @@
 //! What the public interface promises, and that the books balance after each use of it.
 #![cfg(not(ebbpool_loom))]
 
+mod canary;
 mod closing;
 mod gets;
 mod leave;
