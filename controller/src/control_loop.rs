@@ -2,6 +2,7 @@
 
 use crate::act::Act;
 use crate::builder::{Builder, JournalSink};
+use crate::canary::Canaries;
 use crate::config::live::Live;
 use crate::decide::{Decider, journal_line};
 use crate::history::History;
@@ -43,6 +44,7 @@ pub struct Controller {
     decider: Decider,
     act: Act,
     history: History,
+    canaries: Canaries,
     shared: Arc<Shared>,
     pub(crate) live: Live,
     /// The service's, to be watched once the controller runs.
@@ -75,7 +77,8 @@ impl Controller {
         live.choose_policy(&mut decider);
         let history = History::new(decider.policy_name());
         let act = Act::new(shared.registry.clone(), shared.mode());
-        Self { senses, decider, act, history, shared, live, runtime, notes }
+        let canaries = Canaries::default();
+        Self { senses, decider, act, history, canaries, shared, live, runtime, notes }
     }
 
     /// One turn by hand: looks, decides, acts according to the mode, publishes. `now` should not fall; a time
@@ -119,6 +122,7 @@ impl Controller {
             let mut status = self.history.record((at, mode), seen, None, &done, &self.shared.registry);
             status.inputs = Some(seen.inputs(self.act.knobs(), &done));
             status.config = self.live.status();
+            status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools);
             return self.shared.publish(status);
         }
         self.act.be(mode, &seen.managed);
@@ -133,6 +137,7 @@ impl Controller {
         let done = self.act.carry_out(at, now, &seen.managed, &plan, inputs.limit_bytes);
         let mut status = self.history.record((at, mode), seen, Some(plan), &done, &self.shared.registry);
         status.config = self.live.status();
+        status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools);
         status.tick_time = began.elapsed();
         self.shared.lease.renew(at, inputs.limit_bytes);
         if let Some(ring) = &mut self.notes.ring {

@@ -13,7 +13,7 @@ const SAMPLES_MIN: u64 = 20;
 const LOOKS_MAX: u32 = 16;
 
 /// Timed creates by the lower bound of their time, ns.
-type Counts = BTreeMap<u64, u64>;
+pub(crate) type Counts = BTreeMap<u64, u64>;
 
 /// Follows the histograms.
 #[derive(Debug, Default)]
@@ -29,10 +29,7 @@ impl Creates {
         at: Duration,
         pools: impl Iterator<Item = &'a Lifetimes>,
     ) -> Option<u64> {
-        let mut now = Counts::new();
-        for (from, _, count) in pools.flat_map(Lifetimes::buckets) {
-            *now.entry(u64::try_from(from.as_nanos()).unwrap_or(u64::MAX)).or_default() += count;
-        }
+        let now = counts(pools);
         let window = PauseSample::WINDOW;
         while self.looks.get(1).is_some_and(|(then, _)| *then + window <= at) {
             self.looks.pop_front();
@@ -45,7 +42,17 @@ impl Creates {
     }
 }
 
-fn percentile_99(before: &Counts, now: &Counts) -> Option<u64> {
+/// The histograms, all in one.
+pub(crate) fn counts<'a>(pools: impl Iterator<Item = &'a Lifetimes>) -> Counts {
+    let mut counts = Counts::new();
+    for (from, _, count) in pools.flat_map(Lifetimes::buckets) {
+        *counts.entry(u64::try_from(from.as_nanos()).unwrap_or(u64::MAX)).or_default() += count;
+    }
+    counts
+}
+
+/// The 99th percentile of what came between, ns: the lower bound of its bucket. `None` if it is too little.
+pub(crate) fn percentile_99(before: &Counts, now: &Counts) -> Option<u64> {
     // A pool that has gone takes its counts along.
     let new = |bucket: &u64, count: u64| count.saturating_sub(before.get(bucket).copied().unwrap_or(0));
     let total: u64 = now.iter().map(|(bucket, count)| new(bucket, *count)).sum();

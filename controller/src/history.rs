@@ -104,6 +104,7 @@ impl History {
             memory,
             pools,
             overrides,
+            canaries: Vec::new(),
             inputs: None,
             plan,
             decisions_by_reason,

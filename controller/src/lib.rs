@@ -47,6 +47,7 @@ mod act;
 pub mod admin;
 mod admission;
 mod builder;
+mod canary;
 pub mod config;
 mod control_loop;
 mod creates;
@@ -71,6 +72,7 @@ pub mod sys;
 
 pub use admission::Admission;
 pub use builder::{BuildError, Builder};
+pub use canary::{CanaryEvidence, CanarySide, CanaryStatus, CanaryVerdict};
 pub use control_loop::{Controller, TICK};
 pub use mode::{Mode, UnknownMode};
 pub use moment::Moment;

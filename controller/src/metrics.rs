@@ -5,6 +5,7 @@
 
 mod sometimes;
 
+use crate::canary::CanaryVerdict;
 use crate::decide::State;
 use crate::mode::Mode;
 use crate::runner::{Handle, Runner};
@@ -44,6 +45,8 @@ pub const METRICS: &[MetricInfo] = &[
         &["pool", "state"],
         "Bytes of a pool: idle, lent, or condemned and not dropped yet.",
     ),
+    gauge("ebbpool_canary_share", &["pool"], "The share of gets that use the canary, 0 to 1."),
+    gauge("ebbpool_canary_verdict", &["pool", "verdict"], "1 for what is said of a canary."),
     gauge("ebbpool_capacity_bytes", &["pool"], "Idle bytes that a pool may hold."),
     gauge("ebbpool_capacity_objects", &["pool"], "Idle objects that a pool may hold."),
     counter("ebbpool_config_errors_total", &[], "Times that a file of configuration was not accepted."),
@@ -152,7 +155,7 @@ impl Collector for Metrics {
         let mut samples = Samples::default();
         let status = handle.status();
         collect_controller(&mut samples, &handle, &status);
-        collect_overrides(&mut samples, &status);
+        collect_changes(&mut samples, &status);
         for pool in handle.shared().registry.pools() {
             let lost = status.pools.iter().find(|brief| brief.name == pool.name());
             let suspects = pool.suspects(handle.shared().suspect_after()).iter().map(|s| s.count).sum();
@@ -162,7 +165,14 @@ impl Collector for Metrics {
     }
 }
 
-fn collect_overrides(samples: &mut Samples, status: &Status) {
+fn collect_changes(samples: &mut Samples, status: &Status) {
+    for canary in &status.canaries {
+        samples.add("ebbpool_canary_share", &[&canary.pool], canary.percent / 100.0);
+        for verdict in CanaryVerdict::ALL {
+            let is_it = f64::from(u8::from(verdict == canary.verdict));
+            samples.add("ebbpool_canary_verdict", &[&canary.pool, verdict.as_str()], is_it);
+        }
+    }
     for set in &status.overrides {
         samples.add("ebbpool_override_active", &[&set.pool, set.knob], 1.0);
     }
@@ -356,9 +366,10 @@ mod tests {
             (Some(8.0), Some(0.5), Some(3.0));
         status.config = Some(Arc::default());
         status.overrides = crate::overrides::of_pool("a", &overridden().knobs());
+        status.canaries = vec![crate::canary::tests::a_status()];
         let mut samples = Samples::default();
         collect_controller(&mut samples, &handle, &status);
-        collect_overrides(&mut samples, &status);
+        collect_changes(&mut samples, &status);
         collect_pool(&mut samples, FakePool::new("a").as_ref(), 0, 0);
         let families = samples.into_families();
         let value = |name: &str| {

@@ -4,7 +4,7 @@ use crate::act::{NotSet, withdraw};
 use crate::config::by_hand::{self, KINDS, Told};
 use crate::config::{Refused, RefusedKind, suggest};
 use crate::runner::Handle;
-use pool_core::{Author, Change, Knob, KnobKind, Knobs, Managed, Setting};
+use pool_core::{Author, Change, Knob, KnobKind, Knobs, Managed, Setting, Share, Split};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,13 +82,7 @@ impl Handle {
         let settings = by_hand::settings(pool.name(), &pool.knobs(), fields)?;
         let shared = self.shared();
         let set = shared.person.set(&shared.registry, &pool, settings, reason, time);
-        set.map_err(|not_set| match not_set {
-            NotSet::Time(error) => Refused::invalid("for", "", error.to_string(), "1ms to 24h"),
-            NotSet::Thread(error) => {
-                let problem = format!("the system gives no thread that would end it: {error}");
-                Refused::invalid("for", "", problem, "another try").of_kind(RefusedKind::Unable)
-            }
-        })
+        set.map_err(|not_set| why_not(&not_set))
     }
 
     /// Takes back what a person has set on a knob, which is named by itself or by one of its fields. Whether there was
@@ -103,20 +97,92 @@ impl Handle {
         Ok(withdraw(pool.as_ref(), by_hand::kind_of(knob)?))
     }
 
+    /// Sets the share of gets that use the canary of `pool`, 0 to 100 percent, as a person, for `time`; the salt stays. It
+    /// ends as [`override_knobs`](Self::override_knobs) says. A share of 0 is a rollback: it counts with the next get.
+    ///
+    /// ```
+    /// # use pool_controller::Controller;
+    /// # use pool_core::Pool;
+    /// # use std::time::Duration;
+    /// # let registry = pool_core::Registry::new();
+    /// let lines = Pool::builder("lines").registry(&registry).build_canary_with(String::new, |canary| canary)?;
+    /// let handle = Controller::builder().registry(&registry).build()?.spawn()?;
+    /// handle.override_share("lines", 30.0, Duration::from_secs(600), "a look at 30 %")?;
+    /// assert_eq!(lines.split().share().value.ratio().get(), 0.3);
+    /// assert!(handle.withdraw_share("lines")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Refused`]: no such pool with a canary ([`RefusedKind::Unknown`]), or as there.
+    pub fn override_share(
+        &self,
+        pool: &str,
+        percent: f64,
+        time: Duration,
+        reason: &str,
+    ) -> Result<(), Refused> {
+        let split = self.split_named(pool)?;
+        check_person(time, reason)?;
+        let wanted = Share::percent(percent);
+        let wanted = wanted.map_err(|_| {
+            Refused::invalid("percent", percent.to_string(), "out of range", "a number from 0 to 100")
+        })?;
+        let share = split.share().value.with_ratio(wanted.ratio());
+        self.shared().person.set_share(&split, share, reason, time).map_err(|not_set| why_not(&not_set))
+    }
+
+    /// Takes back the share that a person has set; whether there was one.
+    ///
+    /// See the example of [`override_share`](Self::override_share).
+    ///
+    /// # Errors
+    /// [`Refused`]: no such pool with a canary ([`RefusedKind::Unknown`]).
+    pub fn withdraw_share(&self, pool: &str) -> Result<bool, Refused> {
+        let split = self.split_named(pool)?;
+        // One that is over is taken off by the reading, and is none.
+        let _ = split.share();
+        Ok(split.withdraw(Author::Person))
+    }
+
+    /// The canary of the pool of that name.
+    pub(crate) fn split_named(&self, name: &str) -> Result<Arc<Split>, Refused> {
+        let splits = self.shared().registry.splits();
+        let found = splits.iter().find(|split| split.name() == name);
+        found.cloned().ok_or_else(|| {
+            let names = splits.iter().map(|split| split.name());
+            let problem =
+                format!("there is no pool of that name with a canary{}", suggest::hint(name, names.clone()));
+            refused_name(name, problem, names)
+        })
+    }
+
     /// The pool of that name.
     pub(crate) fn pool_named(&self, name: &str) -> Result<Arc<dyn Managed>, Refused> {
         let pools = self.shared().registry.pools();
         let found = pools.iter().find(|pool| pool.name() == name);
-        found.cloned().ok_or_else(|| unknown_pool(name, pools.iter().map(|pool| pool.name())))
+        found.cloned().ok_or_else(|| {
+            let names = pools.iter().map(|pool| pool.name());
+            let problem = format!("there is no pool of that name{}", suggest::hint(name, names.clone()));
+            refused_name(name, problem, names)
+        })
     }
 }
 
-/// There is none of that name among `names`.
-pub(crate) fn unknown_pool<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Refused {
-    let problem = format!("there is no pool of that name{}", suggest::hint(name, names.clone()));
+fn refused_name<'a>(name: &str, problem: String, names: impl Iterator<Item = &'a str>) -> Refused {
     let names: Vec<_> = names.collect();
     let allowed = if names.is_empty() { "none is registered".to_owned() } else { names.join(", ") };
     Refused::invalid("pool", name, problem, allowed).of_kind(RefusedKind::Unknown)
+}
+
+fn why_not(not_set: &NotSet) -> Refused {
+    match not_set {
+        NotSet::Time(error) => Refused::invalid("for", "", error.to_string(), "1ms to 24h"),
+        NotSet::Thread(error) => {
+            let problem = format!("the system gives no thread that would end it: {error}");
+            Refused::invalid("for", "", problem, "another try").of_kind(RefusedKind::Unable)
+        }
+    }
 }
 
 /// Checks what each change by a person needs.

@@ -1,5 +1,6 @@
 //! What a controller publishes after each tick: plain figures, with the field names that the routes serve.
 
+use crate::canary::CanaryStatus;
 use crate::config::ConfigStatus;
 use crate::decide::{Inputs, Plan, Pressure, State};
 use crate::overrides::Override;
@@ -20,6 +21,8 @@ pub struct Status {
     pub inputs: Option<Inputs>,
     /// What people have set by hand, as `GET /v1/overrides` serves it.
     pub overrides: Vec<Override>,
+    /// Pools that have a canary beside them, as `GET /v1/canaries` serves them.
+    pub canaries: Vec<CanaryStatus>,
     /// The plan of this tick; `None` while nothing decides.
     #[serde(skip)]
     pub plan: Option<Plan>,

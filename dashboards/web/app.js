@@ -247,6 +247,50 @@
       make("span", { class: "tag" }, left(set.left_s)), make("span", { class: "quiet" }, ` ${set.reason}`))));
   }
 
+  // ---- Canaries
+
+  const SIDES = [
+    ["gets", "Gets", count],
+    ["hit_ratio", "Hit rate", (v) => percent(v, 1)],
+    ["create_ratio", "Creates by gets", (v) => percent(v, 1)],
+    ["evict_ratio", "Evictions by gets", (v) => percent(v, 1)],
+    ["create_p99_ms", "Create, p99", (v) => known(v) ? `${v < 0.1 ? v.toFixed(4) : v.toFixed(1)}\u00a0ms` : "–"],
+    ["idle_bytes_per_get_s", "Idle for a get a second", bytesText],
+    ["lent_objects", "Lent, objects", count],
+    ["idle_bytes", "Idle", bytesText],
+    ["capacity_bytes", "Capacity", (v) => v >= UNBOUNDED_BYTES ? "unbounded" : bytesText(v)],
+  ];
+
+  // Which rounds led to the verdict, in words.
+  function because({ verdict, rounds, evidence }) {
+    if (verdict === "too_little_data") return `${rounds} rounds with enough gets on both sides, 12 are needed`;
+    const name = { missed: "misses", evicted: "evictions" };
+    const parts = evidence.map((e) => `more ${name[e.figure]} in ${e.against}, fewer in ${e.in_favour}`);
+    return `of ${rounds} rounds: ${parts.join("; ")}; ${evidence[0].needed} decide`;
+  }
+
+  function canaryTable(canary) {
+    const cell = (side, [field, , text]) => make("td", {
+      class: "number", "data-testid": `canary-${side}-${field.replaceAll("_", "-")}`,
+      "data-value": known(canary[side][field]) ? String(canary[side][field]) : "",
+    }, text(canary[side][field]));
+    const head = ["", "Stable", "Canary"].map((text) => make("th", { scope: "col", class: "number" }, text));
+    return make("table", { class: "sides" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...SIDES.map((row) =>
+      make("tr", {}, make("th", { scope: "row" }, row[1]), cell("stable", row), cell("canary", row)))));
+  }
+
+  function showCanaries(canaries) {
+    byId("canaries-card").hidden = canaries.length === 0;
+    byId("canaries").replaceChildren(...canaries.map((canary) => make("article",
+      { "data-canary": canary.pool, "data-percent": String(canary.percent), "data-verdict": canary.verdict },
+      make("p", {}, make("strong", {}, canary.pool), ` ${Number(canary.percent.toFixed(2))}\u00a0% of gets `,
+        make("span", { class: `tag verdict-${canary.verdict}` }, canary.verdict.replaceAll("_", " ")),
+        make("span", { class: "quiet" }, ` ${because(canary)}`)),
+      make("p", { class: "quiet" }, `Share by ${canary.author}: ${canary.reason}`,
+        known(canary.left_s) ? `, ${left(canary.left_s)}` : ""),
+      canaryTable(canary))));
+  }
+
   // ---- Chart
 
   const svg = byId("chart");
@@ -565,7 +609,7 @@
       lose();
       return;
     }
-    const { memory, pools, overrides = [] } = tick;
+    const { memory, pools, overrides = [], canaries = [] } = tick;
     heardAtMs = performance.now();
     lostSince = null;
     invalidReason = memory.valid ? null : `No valid reading of memory: ${memory.invalid_reason ?? "no reason given"}`;
@@ -576,6 +620,7 @@
     showMore(memory);
     showPools(pools);
     showOverrides(overrides);
+    showCanaries(canaries);
     showConnection();
     describe();
     byId("tick").dataset.value = String(memory.tick);

@@ -7,7 +7,9 @@
 
 use super::trim::drop_for;
 use crate::shared::lock;
-use pool_core::{Author, Change, DropReason, Job, KnobError, KnobKind, Managed, Registry, Setting};
+use pool_core::{
+    Author, Change, DropReason, Job, KnobError, KnobKind, Managed, Registry, Setting, Share, Split,
+};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
@@ -33,7 +35,35 @@ struct Due {
     has_thread: bool,
     /// Overrides that are being set: their ends are not known yet.
     coming: u32,
-    at: Vec<(Instant, Weak<dyn Managed>)>,
+    at: Vec<(Instant, Ending)>,
+}
+
+/// What has an end.
+enum Ending {
+    Pool(Weak<dyn Managed>),
+    Split(Weak<Split>),
+}
+
+impl Ending {
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Pool(pool) => pool.strong_count() == 0,
+            Self::Split(split) => split.strong_count() == 0,
+        }
+    }
+
+    /// Reads it, which takes off what is over.
+    fn read(&self) {
+        match self {
+            Self::Pool(pool) => {
+                if let Some(pool) = pool.upgrade() {
+                    pool.knobs();
+                    pool.trim_depot(0, DropReason::Pressure);
+                }
+            }
+            Self::Split(split) => _ = split.upgrade().map(|split| split.share()),
+        }
+    }
 }
 
 /// Why an override was not set.
@@ -62,13 +92,28 @@ impl Person {
         for setting in settings {
             pool.set(setting, change.clone());
         }
-        coming.ends_at(Instant::now() + time, pool);
+        coming.ends_at(Instant::now() + time, Ending::Pool(Arc::downgrade(pool)));
         let after = pool.capacity().value;
         if after.bytes_max() < before.bytes_max() || after.objects_max() < before.objects_max() {
             pool.trim_depot(0, DropReason::Pressure);
             registry.pass(Job::Reclaim { extra_bytes: 0 });
             drop_for(registry, DROP_TIME);
         }
+        Ok(())
+    }
+
+    /// Sets the share of gets that use a canary, for `time`.
+    pub(crate) fn set_share(
+        &self,
+        split: &Arc<Split>,
+        share: Share,
+        reason: &str,
+        time: Duration,
+    ) -> Result<(), NotSet> {
+        let change = Change::person(reason, time).map_err(NotSet::Time)?;
+        let coming = Coming::new(&self.ends).map_err(NotSet::Thread)?;
+        split.set(share, change);
+        coming.ends_at(Instant::now() + time, Ending::Split(Arc::downgrade(split)));
         Ok(())
     }
 }
@@ -95,9 +140,9 @@ impl<'a> Coming<'a> {
         Ok(Self(ends))
     }
 
-    /// Has the knobs of `pool` read at `until`.
-    fn ends_at(self, until: Instant, pool: &Arc<dyn Managed>) {
-        lock(&self.0.due).at.push((until, Arc::downgrade(pool)));
+    /// Has it read at `until`.
+    fn ends_at(self, until: Instant, ending: Ending) {
+        lock(&self.0.due).at.push((until, ending));
     }
 }
 
@@ -112,21 +157,18 @@ impl Ends {
     /// Until nothing is left to end.
     fn run(&self) {
         while let Some(over) = self.wait() {
-            for pool in over.iter().filter_map(Weak::upgrade) {
-                // It is somebody's code; others have ends, too.
-                let _ = catch_unwind(AssertUnwindSafe(|| {
-                    pool.knobs();
-                    pool.trim_depot(0, DropReason::Pressure);
-                }));
+            for ending in over {
+                // A pool is somebody's code; others have ends, too.
+                let _ = catch_unwind(AssertUnwindSafe(|| ending.read()));
             }
         }
     }
 
-    /// Waits for the next end, and takes out the pools that it concerns. `None`: there is none.
-    fn wait(&self) -> Option<Vec<Weak<dyn Managed>>> {
+    /// Waits for the next end, and takes out what it concerns. `None`: there is none.
+    fn wait(&self) -> Option<Vec<Ending>> {
         let mut due = lock(&self.due);
         loop {
-            due.at.retain(|(_, pool)| pool.strong_count() > 0);
+            due.at.retain(|(_, ending)| !ending.is_gone());
             let Some(first) = due.at.iter().map(|(until, _)| *until).min() else {
                 if due.coming == 0 {
                     due.has_thread = false;
@@ -139,7 +181,7 @@ impl Ends {
             if first <= now {
                 let (over, later): (Vec<_>, Vec<_>) = due.at.drain(..).partition(|(until, _)| *until <= now);
                 due.at = later;
-                return Some(over.into_iter().map(|(_, pool)| pool).collect());
+                return Some(over.into_iter().map(|(_, ending)| ending).collect());
             }
             due = self.newer.wait_timeout(due, first - now).unwrap_or_else(PoisonError::into_inner).0;
         }

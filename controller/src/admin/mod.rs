@@ -10,6 +10,10 @@
 //! | `PUT /v1/pools/{pool}/knobs` | sets fields of them by hand, for a time |
 //! | `DELETE /v1/pools/{pool}/knobs?knob=NAME` | takes that back |
 //! | `GET /v1/overrides` | what is set by hand, of all pools |
+//! | `GET /v1/canaries` | pools with a canary beside them: both, and how it does |
+//! | `GET /v1/canaries/{pool}` | one of them |
+//! | `PUT /v1/canaries/{pool}` | sets the share of gets that use the canary by hand, for a time |
+//! | `DELETE /v1/canaries/{pool}` | takes that back |
 //! | `GET /v1/mode` | the mode in force |
 //! | `PUT /v1/mode` | changes it, or freezes |
 //! | `GET /v1/events` | server-sent events, one `tick` a tick |
@@ -20,6 +24,7 @@
 //! No GET changes anything. [`secure`] is the guard in front of all of them; routes of other crates go behind the
 //! same guard with [`Handle::router_with`]. Handlers read what the loop has published; they cannot make it wait.
 
+mod canaries;
 mod events;
 mod guard;
 mod inputs;
@@ -78,6 +83,8 @@ fn routes(handle: &Handle) -> Router {
         .route("/metrics", get(memory::metrics))
         .route("/v1/memory", get(memory::memory))
         .route("/v1/mode", get(mode::mode).put(mode::set_mode))
+        .route("/v1/canaries", get(canaries::canaries))
+        .route("/v1/canaries/{pool}", get(canaries::canary).put(canaries::set).delete(canaries::clear))
         .route("/v1/overrides", get(knobs::overrides))
         .route("/v1/pools", get(pools::pools))
         .route("/v1/pools/{pool}/knobs", get(knobs::knobs).put(knobs::set).delete(knobs::clear))

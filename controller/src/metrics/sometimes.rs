@@ -3,7 +3,9 @@
 use super::{METRICS, MetricInfo};
 
 /// Metrics without a sample in some services, by name, and when they have one.
-const SOMETIMES: [(&str, &str); 10] = [
+const SOMETIMES: [(&str, &str); 12] = [
+    ("ebbpool_canary_share", "where a pool has a canary beside it"),
+    ("ebbpool_canary_verdict", "where a pool has a canary beside it"),
     ("ebbpool_config_errors_total", "with a file of configuration"),
     ("ebbpool_config_generation", "with a file of configuration"),
     ("ebbpool_controller_budget_bytes", "while the policy sets a budget"),

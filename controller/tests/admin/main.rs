@@ -1,5 +1,6 @@
 //! The admin routes over the wire, and their description.
 
+mod canaries;
 mod openapi;
 mod overrides;
 mod routes;

@@ -64,6 +64,11 @@ fn schema_of(document: &Value, path: &str) -> Value {
     content.as_object().and_then(|types| types.values().next()).expect(path)["schema"].clone()
 }
 
+/// A path with the name of a pool of its sort.
+fn with_a_pool(path: &str) -> String {
+    path.replace("canaries/{pool}", "canaries/lines").replace("{pool}", "http.body")
+}
+
 #[test]
 fn answers_have_the_fields_that_the_document_says() {
     let served = Served::start(Mode::Enforce);
@@ -134,7 +139,7 @@ fn every_path_of_the_document_answers_and_it_is_served() {
         methods.retain(|method| *method != "parameters");
         let expected: &[&str] = match path.as_str() {
             "/v1/mode" => &["get", "put"],
-            "/v1/pools/{pool}/knobs" => &["get", "put", "delete"],
+            "/v1/pools/{pool}/knobs" | "/v1/canaries/{pool}" => &["get", "put", "delete"],
             _ => &["get"],
         };
         assert_eq!(
@@ -143,7 +148,7 @@ fn every_path_of_the_document_answers_and_it_is_served() {
             "{path}"
         );
         if !matches!(path.as_str(), "/v1/events" | "/v1/inputs") {
-            assert_eq!(served.get(&path.replace("{pool}", "http.body")).status, 200, "{path}");
+            assert_eq!(served.get(&with_a_pool(path)).status, 200, "{path}");
         }
     }
 }

@@ -126,7 +126,11 @@ fn what_is_wrong_is_told_and_changes_nothing() {
     {
         let answer = served.change(method, path, r#"{"set": {"weight": 7}, "reason": "x"}"#);
         let error = &body(&answer)["error"];
-        assert_eq!((answer.status, error["allowed"].as_str()), (404, Some("http.body")), "{error}");
+        assert_eq!(
+            (answer.status, error["allowed"].as_str()),
+            (404, Some("http.body, lines, lines@canary")),
+            "{error}"
+        );
         assert!(
             error["problem"].as_str().is_some_and(|text| text.contains("did you mean \"http.body\"?")),
             "{error}"

@@ -1,7 +1,7 @@
 //! A served controller and a client of a few lines: what goes over the wire is what is tested.
 
 use pool_controller::{Builder, Controller, Handle, LimitSource, Mode, admin};
-use pool_core::{LeaseLevel, Pool, Registry};
+use pool_core::{CanaryPool, LeaseLevel, Pool, Registry};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +15,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Served {
     pub(super) registry: Registry,
     pub(super) pool: Pool<Vec<u8>>,
+    /// Another pool, with a canary beside it.
+    pub(super) lines: CanaryPool<String>,
     pub(super) handle: Handle,
     pub(super) address: SocketAddr,
     // Dropping it ends the server.
@@ -43,6 +45,8 @@ impl Served {
     }
 
     fn start_built(registry: Registry, pool: Pool<Vec<u8>>, builder: Builder) -> Self {
+        let lines = Pool::builder("lines").registry(&registry);
+        let lines = lines.build_canary_with(String::new, |canary| canary).expect("new names");
         let controller = builder.limit(LimitSource::Simulated(4 << 30)).build().expect("a controller");
         let handle = controller.spawn().expect("threads");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -54,7 +58,7 @@ impl Served {
             admin::serve(any, router, |address| ready.send(address).expect("someone waits")).await
         });
         let address = address.recv().expect("it serves");
-        Self { registry, pool, handle, address, _runtime: runtime }
+        Self { registry, pool, lines, handle, address, _runtime: runtime }
     }
 
     /// What has happened before is in the status after it.

@@ -1,0 +1,81 @@
+//! Pools with a canary beside them: how they stand, and the share as a person sets it for a time.
+
+use super::Admin;
+use super::knobs::{Person, parse, person, refusal, told};
+use crate::canary::CanaryStatus;
+use crate::config::{Refused, RefusedKind};
+use crate::overrides::seconds;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+pub(super) async fn canaries(State(admin): State<Admin>) -> Response {
+    Json(json!({"canaries": admin.handle.status().canaries})).into_response()
+}
+
+pub(super) async fn canary(State(admin): State<Admin>, Path(pool): Path<String>) -> Response {
+    answer(&admin, &pool)
+}
+
+pub(super) async fn set(State(admin): State<Admin>, Path(pool): Path<String>, body: String) -> Response {
+    let (percent, Person { time, reason }) = match read(&body) {
+        Ok(wanted) => wanted,
+        Err(refused) => return refusal(&refused),
+    };
+    match admin.handle.override_share(&pool, percent, time, &reason) {
+        Ok(()) => {
+            eprintln!("ebbpool: {pool} by hand: canary {percent} % for {time:?}: {reason:?}");
+            answer(&admin, &pool)
+        }
+        Err(refused) => refusal(&refused),
+    }
+}
+
+pub(super) async fn clear(State(admin): State<Admin>, Path(pool): Path<String>) -> Response {
+    match admin.handle.withdraw_share(&pool) {
+        Ok(true) => {
+            eprintln!("ebbpool: {pool}: the share of the canary that was set by hand is taken back");
+            answer(&admin, &pool)
+        }
+        Ok(false) => {
+            let problem = "nobody has set its share by hand, or the time is over";
+            refusal(
+                &Refused::invalid("pool", pool, problem, "none is in force").of_kind(RefusedKind::Unknown),
+            )
+        }
+        Err(refused) => refusal(&refused),
+    }
+}
+
+/// As the last tick saw it, but with the share that is in force now.
+fn answer(admin: &Admin, pool: &str) -> Response {
+    let split = match admin.handle.split_named(pool) {
+        Ok(split) => split,
+        Err(refused) => return refusal(&refused),
+    };
+    let status = admin.handle.status();
+    let Some(seen) = status.canaries.iter().find(|canary| canary.pool == pool) else {
+        let problem = "it was built a moment ago and no tick has seen it";
+        return refusal(&Refused::invalid("pool", pool, problem, "another try").of_kind(RefusedKind::Unable));
+    };
+    let share = split.share();
+    Json(CanaryStatus {
+        percent: share.value.ratio().get() * 100.0,
+        author: share.author.as_str(),
+        reason: share.reason,
+        left_s: share.expires_in.map(seconds),
+        ..seen.clone()
+    })
+    .into_response()
+}
+
+fn read(body: &str) -> Result<(f64, Person), Refused> {
+    let document = parse(body)?;
+    let problem = |problem| told(&document, &problem);
+    let fields = document.root().fields(&["percent", "for", "reason", "by"]).map_err(problem)?;
+    let percent = fields.need("percent").map_err(problem)?;
+    let percent =
+        percent.number("a percentage; allowed: a number from 0 to 100", 0.0..=100.0).map_err(problem)?;
+    Ok((percent, person(&document, &fields)?))
+}
