@@ -26,9 +26,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .split()
         .set(Share::percent(10.0)?.salted("two objects"), Change::operator("room for two objects"));
     let controller = Controller::builder().registry(&registry).mode(Mode::Enforce).build()?.spawn()?;
-    tokio::spawn(admin::serve(([127, 0, 0, 1], 9901).into(), controller.router(), |address| {
+    let served = admin::serve(([127, 0, 0, 1], 9901).into(), controller.router(), |address| {
         println!("http://{address}/");
-    }));
+    });
+    tokio::spawn(async { served.await.map_err(|error| eprintln!("{error}")) });
     let load = tokio::spawn(async move {
         let mut bursts = tokio::time::interval(Duration::from_millis(50));
         loop {

@@ -31,6 +31,13 @@ pub struct Builder {
     runtime: Option<tokio::runtime::Handle>,
     postmortem: Option<PathBuf>,
     journal: Option<JournalSink>,
+    instance: Option<String>,
+}
+
+/// What tells this process from others, as long as nobody says: the environment's word, or the host's name.
+fn instance() -> String {
+    let said = std::env::var(Builder::INSTANCE_VARIABLE).ok().filter(|said| !said.is_empty());
+    said.or_else(crate::sense::host::host_name).unwrap_or_default()
 }
 
 /// Takes lines.
@@ -51,6 +58,7 @@ impl Default for Builder {
             runtime: None,
             postmortem: None,
             journal: None,
+            instance: None,
         }
     }
 }
@@ -58,6 +66,9 @@ impl Default for Builder {
 impl Builder {
     /// 30 s: longer than a request should take.
     pub const LEASE_SUSPECT_AFTER_DEFAULT: Duration = Duration::from_secs(30);
+
+    /// The environment variable for [`instance`](Self::instance).
+    pub const INSTANCE_VARIABLE: &'static str = "EBBPOOL_INSTANCE";
 
     /// The registry whose pools are steered. Required.
     #[must_use]
@@ -158,6 +169,15 @@ impl Builder {
         self
     }
 
+    /// What tells this process from others of its service, for settings that are staged across processes: the variable
+    /// `EBBPOOL_INSTANCE` unless said otherwise here, or else the host's name, which is the pod's in Kubernetes. A file
+    /// of configuration may say another.
+    #[must_use]
+    pub fn instance(mut self, name: impl Into<String>) -> Self {
+        self.instance = Some(name.into());
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn environment(mut self, value: Option<&str>) -> Self {
         self.environment = value.map(OsString::from);
@@ -179,7 +199,9 @@ impl Builder {
         let registry = self.registry.ok_or(BuildError::NoRegistry)?;
         let config = self.config.transpose().map_err(BuildError::Config)?;
         let (limit, suspect_after) = (self.limit, self.lease_suspect_after);
-        let live = Live::new(config, self.watched, Defaults { mode: self.mode, limit, suspect_after });
+        let instance = self.instance.unwrap_or_else(instance);
+        let defaults = Defaults { mode: self.mode, limit, suspect_after, instance };
+        let live = Live::new(config, self.watched, defaults);
         let mode = live.mode().overridden_by(self.environment.as_deref()).map_err(BuildError::UnknownMode)?;
         let ring = self.postmortem.as_deref().filter(|_| mode != Mode::Off).map(Ring::create).transpose();
         let ring = ring.map_err(|error| BuildError::PostMortem {

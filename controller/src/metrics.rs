@@ -94,6 +94,11 @@ pub const METRICS: &[MetricInfo] = &[
     counter("ebbpool_process_oom_kills_total", &[], "Processes of the group killed for memory."),
     gauge("ebbpool_process_psi_some_ratio", &[], "Share of the time in which some task waited for memory."),
     counter("ebbpool_returns_total", &["pool", "outcome"], "Returns kept, or dropped by reason."),
+    gauge(
+        "ebbpool_staged_generation",
+        &["pool", "side"],
+        "The stage that is followed: stable, canary or both.",
+    ),
 ];
 
 impl Handle {
@@ -172,6 +177,9 @@ fn collect_changes(samples: &mut Samples, status: &Status) {
             let is_it = f64::from(u8::from(verdict == canary.verdict));
             samples.add("ebbpool_canary_verdict", &[&canary.pool, verdict.as_str()], is_it);
         }
+    }
+    for staged in status.config.iter().flat_map(|config| &config.staged) {
+        samples.add("ebbpool_staged_generation", &[&staged.pool, staged.side], staged.generation as f64);
     }
     for set in &status.overrides {
         samples.add("ebbpool_override_active", &[&set.pool, set.knob], 1.0);
@@ -364,7 +372,10 @@ mod tests {
         pause.create_p99_ms = Some(0.5);
         (pause.lag_p99_ms, pause.psi_some_ratio, pause.major_faults_per_s) =
             (Some(8.0), Some(0.5), Some(3.0));
-        status.config = Some(Arc::default());
+        let mut config = crate::config::ConfigStatus::default();
+        let pool = "a".to_owned();
+        config.staged.push(crate::config::StagedStatus { pool, side: "canary", percent: 5.0, generation: 3 });
+        status.config = Some(Arc::new(config));
         status.overrides = crate::overrides::of_pool("a", &overridden().knobs());
         status.canaries = vec![crate::canary::tests::a_status()];
         let mut samples = Samples::default();

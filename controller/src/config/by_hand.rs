@@ -1,6 +1,6 @@
 //! Knobs by the names of their fields, for those who set or read one by hand: the fields, values and errors of a file.
 
-use super::fields::{FIELDS, POOL};
+use super::fields;
 use super::settings::{self, KNOBS};
 use super::units::{show_duration, show_exact};
 use super::{Config, Refused, suggest};
@@ -37,11 +37,11 @@ pub(crate) fn kind_of(name: &str) -> Result<KnobKind, Refused> {
 }
 
 /// Fields of knobs with their knob, in the order of the table.
-fn knob_fields() -> impl Iterator<Item = (&'static str, KnobKind)> {
-    FIELDS.iter().filter_map(|field| {
+fn knob_fields() -> impl Iterator<Item = (&'static str, KnobKind)> + Clone {
+    fields::knob_fields().filter_map(|(name, field)| {
         let (kind, ..) =
             KNOBS.iter().find(|(_, starts, _)| starts.iter().any(|s| field.path.starts_with(s)))?;
-        Some((field.path.strip_prefix(POOL)?, *kind))
+        Some((name, *kind))
     })
 }
 
@@ -71,8 +71,8 @@ pub(crate) fn settings(
         let shown = |refused: Refused| Refused { path: format!("set.{field}"), ..refused };
         config = config.pool(pool, field, value).map_err(shown)?;
     }
-    let Some(values) = config.pools.get(pool) else { return Ok(Vec::new()) };
-    let wishes = settings::wishes(values, &as_built(now), |_| String::new());
+    let Some(says) = config.pools.get(pool) else { return Ok(Vec::new()) };
+    let wishes = settings::wishes(&says.own, &as_built(now), |_| String::new());
     wishes
         .into_iter()
         .map(|wish| {

@@ -96,6 +96,13 @@ impl<'a> At<'a> {
         known
     }
 
+    /// The value of a key, if this is a map that has it.
+    pub(super) fn entry(&self, key: &str) -> Option<Self> {
+        let mut ignored = Vec::new();
+        let entries = self.entries_or("", &mut ignored);
+        entries.into_iter().find(|(found, _)| *found == key).map(|(_, at)| at)
+    }
+
     fn unknown(&self, key: &str, allowed: &[&str]) -> Problem {
         let hint = suggest::hint(key, allowed.iter().copied());
         self.problem(Part::Key, format!("unknown key{hint}; allowed: {}", allowed.join(", ")))

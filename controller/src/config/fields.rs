@@ -1,5 +1,6 @@
 //! Every field there is, once: parser, errors, schema and reference come from this table.
 
+use super::staged::STAGED;
 use super::value::Kind;
 use crate::decide;
 use pool_core::{Capacity, Eviction, Priority, Sampling};
@@ -39,6 +40,20 @@ const fn field(path: &'static str, kind: Kind, doc: &'static str) -> Field {
 const SIZE: Kind = Kind::Size { min: 0, max: Capacity::BYTES_LIMIT };
 const OBJECTS: Kind = Kind::Whole { min: 0, max: Capacity::OBJECTS_LIMIT as u64 };
 
+/// The fields of a pool's knobs, without what stands before them.
+pub(super) fn knob_fields() -> impl Iterator<Item = (&'static str, &'static Field)> + Clone {
+    let of_knobs = |rest: &&str| !rest.starts_with(STAGED) && *rest != "floor";
+    FIELDS.iter().filter_map(move |field| Some((field.path.strip_prefix(POOL).filter(of_knobs)?, field)))
+}
+
+/// Their first keys.
+pub(super) fn knob_keys() -> Vec<&'static str> {
+    let mut keys: Vec<_> =
+        knob_fields().map(|(rest, _)| rest.split('.').next().unwrap_or_default()).collect();
+    keys.dedup();
+    keys
+}
+
 pub(super) const FIELDS: &[Field] = &[
     field("version", Kind::Version(VERSION), "The format of the file. Required."),
     field(
@@ -56,6 +71,12 @@ pub(super) const FIELDS: &[Field] = &[
         "controller.suspect_after",
         time((Duration::from_millis(1), Duration::from_secs(24 * 3600))),
         "The age from which on a lease on record is a suspect.",
+    ),
+    field(
+        "controller.instance",
+        Kind::Text { max: 253 },
+        "What tells this process from others of its service, for `staged`. Left out: the builder's word, the variable \
+         `EBBPOOL_INSTANCE`, or the host's name.",
     ),
     field("pools.*.capacity.objects", OBJECTS, "Idle objects, at most."),
     field("pools.*.capacity.bytes", SIZE, "Idle bytes, at most."),
@@ -103,4 +124,21 @@ pub(super) const FIELDS: &[Field] = &[
         "Whether policies and creates of other pools leave what is idle alone.",
     ),
     field("pools.*.floor", SIZE, "Idle bytes that policies leave to the pool before others get any."),
+    field(
+        "pools.*.staged.percent",
+        Kind::Percent,
+        "The share of gets, or of processes, that is the canary's; see below. Left out: 0.",
+    ),
+    field(
+        "pools.*.staged.salt",
+        Kind::Text { max: 63 },
+        "Another salt chooses others. Left out: the pool's name.",
+    ),
+    field(
+        "pools.*.staged.generation",
+        Kind::Whole { min: 0, max: 1 << 53 },
+        "A number of yours for this stage, to see which one a process follows. Left out: 0.",
+    ),
+    field("pools.*.staged.stable", Kind::Knobs, "Knobs on top of those above, for what is not the canary's."),
+    field("pools.*.staged.canary", Kind::Knobs, "Knobs on top of those above, for the canary."),
 ];

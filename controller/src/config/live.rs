@@ -1,7 +1,7 @@
 //! The configuration of a controller that runs: which one is in force, what is wrong with the latest, and what
 //! follows from a change. A file with errors changes nothing.
 
-use super::{Config, Watched};
+use super::{Config, Here, StagedStatus, Watched};
 use crate::act::Operator;
 use crate::decide::{Decider, Inputs, Policy, policy_by_name};
 use crate::mode::Mode;
@@ -19,7 +19,7 @@ pub(crate) const NOT_ACCEPTED: &str = "the configuration is not accepted, the la
 const UNUSED_AFTER: Duration = Duration::from_secs(60);
 
 /// The configuration in force, and what is wrong with it or with a later one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ConfigStatus {
     /// The file; `null` if the program built the configuration.
     pub path: Option<String>,
@@ -31,6 +31,8 @@ pub struct ConfigStatus {
     pub error: Option<String>,
     /// Fields that have changed and count after a restart only.
     pub needs_restart: Vec<&'static str>,
+    /// Pools that are staged, and on which side this process is.
+    pub staged: Vec<StagedStatus>,
     /// Settings that do not fit the pool as it was built.
     pub misfits: Vec<String>,
     /// Pools that are named and were not there for a minute.
@@ -41,11 +43,12 @@ pub struct ConfigStatus {
 }
 
 /// What the builder says, for what a configuration leaves out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Defaults {
     pub(crate) mode: Mode,
     pub(crate) limit: LimitSource,
     pub(crate) suspect_after: Duration,
+    pub(crate) instance: String,
 }
 
 /// A configuration, followed.
@@ -138,8 +141,12 @@ impl Live {
         if self.published.is_none() {
             return;
         }
-        if may_write && self.operator.follow(&registry.pools(), &self.config, self.is_new) {
+        let instance = self.config.instance();
+        let instance = instance.as_deref().unwrap_or(&self.defaults.instance);
+        let here = Here { instance, splits: &registry.splits() };
+        if may_write && self.operator.follow(&registry.pools(), &self.config, here, self.is_new) {
             self.is_new = false;
+            self.status.staged = self.operator.staged().to_vec();
             self.status.misfits = self.operator.misfits().to_vec();
         }
         let is_over = at >= self.loaded_at + UNUSED_AFTER;

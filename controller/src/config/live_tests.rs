@@ -354,3 +354,60 @@ fn a_program_configures_as_a_file_does_and_off_is_off() {
     let mut rig = Rig::with(|builder| builder);
     assert_eq!(rig.tick(0).config, None);
 }
+
+#[test]
+fn a_stage_is_followed_moved_and_rolled_back() {
+    let text = |staged: &str| format!("version: 1\npools: {{lines: {{weight: 7, staged: {{{staged}}}}}}}\n");
+    let mut mount = Mount::new(&text("generation: 1, percent: 10, canary: {weight: 9}"));
+    let mut rig = Rig::new(&mount.file());
+    let builder = pool_core::Pool::builder("lines").registry(&rig.registry);
+    let lines = builder.build_canary_with(String::new, |canary| canary).expect("new names");
+    let percent = || (lines.split().share().value.ratio().get() * 100.0).round();
+    let weights =
+        || [lines.stable(), lines.canary()].map(|pool| pool.managed().knobs().priority.value.weight());
+    let status = rig.config(0);
+    assert_eq!((percent().to_string().as_str(), weights()), ("10", [7, 9]));
+    let share = lines.split().share();
+    assert!(
+        share.author == Author::Operator && share.reason.ends_with("ebbpool.yaml:2 (generation 1)"),
+        "{share:?}"
+    );
+    assert_eq!(status.staged.iter().map(|s| (s.side, s.generation)).collect::<Vec<_>>(), [("both", 1)]);
+    let metrics = |status: Arc<Status>| status.config.clone().expect("a configuration").staged.clone();
+    assert_eq!(metrics(rig.tick(10))[0].pool, "lines");
+
+    // A person stands above the file, which goes on beneath.
+    lines
+        .split()
+        .set(pool_core::Share::ALL, Change::person("look", Duration::from_secs(3600)).expect("in range"));
+    mount.swap(&text("generation: 2, percent: 30, canary: {weight: 9}"));
+    assert_eq!(rig.config(250).staged[0].generation, 2);
+    assert_eq!(percent().to_string(), "100");
+    lines.split().withdraw(Author::Person);
+    assert_eq!(percent().to_string(), "30");
+
+    mount.swap(&text("generation: 3, percent: 0, canary: {weight: 9}"));
+    rig.tick(500);
+    assert_eq!((percent().to_string().as_str(), weights()), ("0", [7, 9]));
+    mount.swap("version: 1\n");
+    rig.tick(750);
+    assert_eq!(weights(), [100, 100]);
+    assert_eq!(lines.split().share().generation, 0, "as built");
+}
+
+#[test]
+fn across_processes_the_instance_decides_and_the_file_may_name_it() {
+    let text = "version: 1\npools: {a: {staged: {percent: 50, salt: x, canary: {weight: 9}}}}\n";
+    let share = pool_core::Share::percent(50.0).expect("a share").salted("x");
+    let named =
+        |wanted| (0..1000).map(|n| format!("pod-{n}")).find(|name| share.takes(name) == wanted).expect("one");
+    let mount = Mount::new(text);
+    for (instance, side, weight) in [(named(true), "canary", 9), (named(false), "stable", 100)] {
+        let mut rig = Rig::with(|builder| builder.config_file(mount.file()).instance(&instance));
+        assert_eq!(rig.config(0).staged[0].side, side);
+        assert_eq!(rig.pool.knobs().priority.value.weight(), weight);
+    }
+    let mount = Mount::new(&format!("{text}controller: {{instance: {}}}\n", named(true)));
+    let mut rig = Rig::with(|builder| builder.config_file(mount.file()).instance(named(false)));
+    assert_eq!(rig.config(0).staged[0].side, "canary", "the file has the last word");
+}

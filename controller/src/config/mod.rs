@@ -28,6 +28,7 @@ mod read;
 mod refused;
 mod schema;
 mod settings;
+mod staged;
 pub mod suggest;
 #[cfg(test)]
 mod tests;
@@ -42,15 +43,19 @@ pub use live::ConfigStatus;
 pub use refused::{Refused, RefusedKind};
 pub use schema::{reference, schema};
 pub(crate) use settings::Wish;
+pub(crate) use staged::Here;
+pub use staged::StagedStatus;
 pub(crate) use watch::Watched;
 
 use crate::mode::Mode;
 use crate::sense::LimitSource;
 use fields::{CONTROLLER, POOL};
-use pool_core::Knobs;
+use pool_core::{Knobs, Side};
+use staged::{STAGED, Says};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use value::Value;
 use values::{Set, Values};
@@ -76,7 +81,7 @@ const OTHERS: &str = "*";
 pub struct Config {
     file: Option<String>,
     controller: Values,
-    pools: BTreeMap<String, Values>,
+    pools: BTreeMap<String, Says>,
 }
 
 impl Config {
@@ -131,10 +136,22 @@ impl Config {
     /// [`Refused`]: there is no such field, or it may not have this value.
     pub fn pool(mut self, name: &str, field: &str, value: &str) -> Result<Self, Refused> {
         let shown = format!("pools.{name}.{field}");
-        let (path, read) = values::told(POOL, field, &shown, value)?;
-        let values = self.pools.entry(name.to_owned()).or_default();
+        let side = [Side::Stable, Side::Canary].into_iter().find_map(|side| {
+            let rest = field.strip_prefix(STAGED)?.strip_prefix(side.as_str())?.strip_prefix('.')?;
+            Some((side, rest))
+        });
+        let (path, read) = match side {
+            Some((_, rest)) => values::told_of_knob(rest, &shown, value)?,
+            None => values::told(POOL, field, &shown, value)?,
+        };
+        let says = self.pools.entry(name.to_owned()).or_default();
+        let values = side.map_or(&mut says.own, |(side, _)| match side {
+            Side::Stable => &mut says.stable,
+            Side::Canary => &mut says.canary,
+        });
         values.put(path, Set { value: read, line: None });
-        match values.floor_problem() {
+        let problem = [Side::Stable, Side::Canary].into_iter().find_map(|side| says.on(side).floor_problem());
+        match problem {
             None => Ok(self),
             Some(problem) => {
                 let (problem, allowed) = problem.split_once("; allowed: ").unwrap_or((&problem, ""));
@@ -203,29 +220,45 @@ impl Config {
     #[must_use]
     pub fn summary(&self) -> Vec<String> {
         let controller = format!("controller: {}", self.controller.summary(CONTROLLER));
-        let pool = |(name, values): (&String, &Values)| {
+        let pool = |(name, says): (&String, &Says)| {
             let name = if name == OTHERS { "all other pools" } else { name };
-            format!("{name}: {}", values.summary(POOL))
+            let mut line = format!("{name}: {}", says.own.summary(POOL));
+            for side in [Side::Stable, Side::Canary] {
+                let values = says.side(side);
+                if *values != Values::default() {
+                    line = format!("{line}; {}: {}", side.as_str(), values.summary(POOL));
+                }
+            }
+            line
         };
         [controller].into_iter().chain(self.pools.iter().map(pool)).collect()
     }
 
+    /// What it says tells this process from others.
+    pub(crate) fn instance(&self) -> Option<Arc<str>> {
+        match self.controller.get("controller.instance")? {
+            Value::Text(instance) => Some(instance),
+            _ => None,
+        }
+    }
+
     /// The knobs that it sets on a pool.
-    pub(crate) fn wishes(&self, pool: &str, knobs: &Knobs) -> Vec<Wish> {
-        let place = |line: Option<usize>| match (&self.file, line) {
-            (Some(file), Some(line)) => format!("{file}:{line}"),
-            _ => "set by the program".to_owned(),
-        };
-        self.of_pool(pool).map_or_else(Vec::new, |values| settings::wishes(values, knobs, place))
+    pub(crate) fn wishes(&self, pool: &str, knobs: &Knobs, here: Here<'_>) -> Vec<Wish> {
+        let Some(counts) = self.counts(pool, here) else { return Vec::new() };
+        settings::wishes(&counts.values, knobs, |line| format!("{}{}", self.place(line), counts.note))
     }
 
     /// Bytes that policies leave to a pool.
-    pub(crate) fn floor_bytes(&self, pool: &str) -> Option<u64> {
-        self.of_pool(pool)?.size("pools.*.floor")
+    pub(crate) fn floor_bytes(&self, pool: &str, here: Here<'_>) -> Option<u64> {
+        self.counts(pool, here)?.values.size("pools.*.floor")
     }
 
-    fn of_pool(&self, name: &str) -> Option<&Values> {
-        self.pools.get(name).or_else(|| self.pools.get(OTHERS))
+    /// Where a value is told.
+    fn place(&self, line: Option<usize>) -> String {
+        match (&self.file, line) {
+            (Some(file), Some(line)) => format!("{file}:{line}"),
+            _ => "set by the program".to_owned(),
+        }
     }
 }
 

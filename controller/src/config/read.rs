@@ -1,10 +1,12 @@
 //! From a document to a [`Config`], along the table of fields. All problems of a file are told at once.
 
 use super::cursor::{At, Problem};
-use super::fields::{CONTROLLER, FIELDS, Field, POOL, SECTIONS};
+use super::fields::{CONTROLLER, FIELDS, Field, POOL, SECTIONS, knob_fields, knob_keys};
 use super::node::Node;
-use super::value::Value;
+use super::staged::Says;
+use super::value::{Kind, Value};
 use super::{Config, ConfigError, Document, FileError, Set, Values};
+use pool_core::Side;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -66,10 +68,8 @@ fn read(root: &At<'_>, problems: &mut Vec<Problem>) -> Config {
             "controller" => group(&at, CONTROLLER, "", &mut config.controller, problems),
             "pools" => {
                 for (name, at) in at.entries_or("a map from names of pools to knobs", problems) {
-                    let mut values = Values::default();
-                    group(&at, POOL, "", &mut values, problems);
-                    floor_below_objects(&at, &values, problems);
-                    config.pools.insert(name.to_owned(), values);
+                    let says = pool(&at, problems);
+                    config.pools.insert(name.to_owned(), says);
                 }
             }
             _ => {}
@@ -105,10 +105,43 @@ fn group(at: &At<'_>, prefix: &'static str, group_path: &str, out: &mut Values, 
     for (key, at) in at.known(&keys, problems) {
         match below.iter().find(|(rest, _)| *rest == key) {
             None => group(&at, prefix, &format!("{group_path}{key}."), out, problems),
-            Some((_, field)) => match field.kind.read(at.node()) {
-                Ok(value) => out.put(field.path, Set { value, line: Some(at.line()) }),
-                Err(problem) => problems.push(at.wrong(problem)),
-            },
+            Some((_, field)) => put(field, &at, out, problems),
+        }
+    }
+}
+
+fn put(field: &Field, at: &At<'_>, out: &mut Values, problems: &mut Vec<Problem>) {
+    if matches!(field.kind, Kind::Knobs) {
+        return; // a map of its own, which is read after the pool's own
+    }
+    match field.kind.read(at.node()) {
+        Ok(value) => out.put(field.path, Set { value, line: Some(at.line()) }),
+        Err(problem) => problems.push(at.wrong(problem)),
+    }
+}
+
+fn pool(at: &At<'_>, problems: &mut Vec<Problem>) -> Says {
+    let mut says = Says::default();
+    group(at, POOL, "", &mut says.own, problems);
+    floor_below_objects(at, &says.own, problems);
+    for side in [Side::Stable, Side::Canary] {
+        let Some(staged) = at.entry("staged").and_then(|staged| staged.entry(side.as_str())) else {
+            continue;
+        };
+        knobs(&staged, says.side_mut(side), problems);
+        if says.own.floor_problem().is_none() {
+            floor_below_objects(&staged, &says.on(side), problems);
+        }
+    }
+    says
+}
+
+/// Reads the knobs of one side of a stage.
+fn knobs(at: &At<'_>, out: &mut Values, problems: &mut Vec<Problem>) {
+    for (key, at) in at.known(&knob_keys(), problems) {
+        match knob_fields().find(|(rest, _)| *rest == key) {
+            None => group(&at, POOL, &format!("{key}."), out, problems),
+            Some((_, field)) => put(field, &at, out, problems),
         }
     }
 }

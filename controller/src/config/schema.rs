@@ -1,6 +1,6 @@
 //! What an editor and a reader need to know of the format, both made from the table of fields.
 
-use super::fields::{FIELDS, Field, SECTIONS};
+use super::fields::{FIELDS, Field, POOL, SECTIONS, knob_fields};
 use super::value::Kind;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -18,9 +18,9 @@ pub fn schema() -> Value {
     properties.insert("version".to_owned(), of_field(&FIELDS[0]));
     for (name, doc) in SECTIONS {
         let section = if name == "pools" {
-            json!({"type": "object", "description": doc, "additionalProperties": group("pools.*.")})
+            json!({"type": "object", "description": doc, "additionalProperties": group(POOL, &|_| true)})
         } else {
-            let mut section = group(&format!("{name}."));
+            let mut section = group(&format!("{name}."), &|_| true);
             section["description"] = doc.into();
             section
         };
@@ -52,14 +52,14 @@ pub fn reference() -> String {
     text
 }
 
-fn group(start: &str) -> Value {
+fn group(start: &str, is_in: &dyn Fn(&str) -> bool) -> Value {
     let mut properties = Map::new();
-    for field in FIELDS {
+    for field in FIELDS.iter().filter(|field| is_in(field.path)) {
         let Some(rest) = field.path.strip_prefix(start) else { continue };
         match rest.split_once('.') {
             None => _ = properties.insert(rest.to_owned(), of_field(field)),
             Some((key, _)) if !properties.contains_key(key) => {
-                properties.insert(key.to_owned(), group(&format!("{start}{key}.")));
+                properties.insert(key.to_owned(), group(&format!("{start}{key}."), is_in));
             }
             Some(_) => {}
         }
@@ -83,6 +83,9 @@ fn of_field(field: &Field) -> Value {
         Kind::OneIn { or_all: true, .. } => text("off|all|1/[1-9][0-9]*"),
         Kind::OneIn { .. } => text("off|1/[1-9][0-9]*"),
         Kind::Flag => json!({"type": "boolean"}),
+        Kind::Percent => json!({"type": "number", "minimum": 0, "maximum": 100}),
+        Kind::Text { max } => json!({"type": "string", "minLength": 1, "maxLength": max}),
+        Kind::Knobs => group(POOL, &|path| knob_fields().any(|(_, field)| field.path == path)),
     };
     schema["description"] = format!("{} Allowed: {}.", field.doc, field.kind.allowed()).into();
     schema

@@ -1,7 +1,9 @@
 //! What a field may hold: kinds with their ranges, and how a value of each is read and told.
 
+use super::fields::knob_keys;
 use super::node::Node;
 use super::{suggest, units};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A kind of value with its range.
@@ -25,10 +27,16 @@ pub(super) enum Kind {
     OneIn { max: u32, or_all: bool },
     /// True or false.
     Flag,
+    /// 0 to 100.
+    Percent,
+    /// A text of at least one byte and at most so many.
+    Text { max: usize },
+    /// Knobs of a pool in a map of their own: its fields are those of the pool.
+    Knobs,
 }
 
 /// What was read.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Word(&'static str),
     Auto,
@@ -41,6 +49,8 @@ pub(super) enum Value {
     All,
     OneIn(u32),
     Flag(bool),
+    Percent(f64),
+    Text(Arc<str>),
 }
 
 impl Kind {
@@ -55,6 +65,8 @@ impl Kind {
                 .ok_or("out of range"),
             (Self::Share, Node::Int(number)) => share(*number as f64),
             (Self::Share, Node::Float(number)) => share(*number),
+            (Self::Percent, Node::Int(number)) => percent(*number as f64),
+            (Self::Percent, Node::Float(number)) => percent(*number),
             (Self::Flag, Node::Bool(flag)) => Ok(Value::Flag(*flag)),
             (_, Node::Text(text)) => self.read_text(text),
             _ => Err(""),
@@ -98,7 +110,14 @@ impl Kind {
                 let n = digits.parse().ok().filter(|n| (1..=max).contains(n));
                 n.map(Value::OneIn).ok_or("out of range")
             }
-            Self::Version(_) | Self::Whole { .. } | Self::Share | Self::Flag => Err(""),
+            Self::Text { max } if (1..=max).contains(&text.len()) => Ok(Value::Text(text.into())),
+            Self::Text { .. } => Err("not of this length"),
+            Self::Version(_)
+            | Self::Whole { .. }
+            | Self::Share
+            | Self::Flag
+            | Self::Percent
+            | Self::Knobs => Err(""),
         }
     }
 
@@ -132,8 +151,15 @@ impl Kind {
                 format!("off, {all}or 1/N with N from 1 to {max}, such as 1/128")
             }
             Self::Flag => "true, false".to_owned(),
+            Self::Percent => "a number from 0 to 100".to_owned(),
+            Self::Text { max } => format!("a text of 1 to {max} bytes"),
+            Self::Knobs => format!("a map with the keys {}", knob_keys().join(", ")),
         }
     }
+}
+
+fn percent(number: f64) -> Result<Value, &'static str> {
+    if (0.0..=100.0).contains(&number) { Ok(Value::Percent(number)) } else { Err("out of range") }
 }
 
 fn share(number: f64) -> Result<Value, &'static str> {

@@ -1,15 +1,15 @@
 //! The values that a configuration gives, by the path of their field.
 
 use super::Refused;
-use super::fields::FIELDS;
+use super::fields::{FIELDS, Field, knob_fields};
 use super::node::{self, Node};
 use super::suggest;
 use super::units::{show_duration, show_exact};
-use super::value::Value;
+use super::value::{Kind, Value};
 use std::collections::BTreeMap;
 
 /// A value and where it was told.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Set {
     pub(super) value: Value,
     /// `None`: not in a file.
@@ -18,7 +18,7 @@ pub(super) struct Set {
 
 /// Values by the path of their field.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Values(BTreeMap<&'static str, Set>);
+pub(super) struct Values(pub(super) BTreeMap<&'static str, Set>);
 
 impl Values {
     pub(super) fn put(&mut self, path: &'static str, set: Set) {
@@ -27,7 +27,7 @@ impl Values {
 
     pub(super) fn get(&self, path: &str) -> Option<Value> {
         debug_assert!(FIELDS.iter().any(|field| field.path == path), "{path} is no field");
-        self.0.get(path).map(|set| set.value)
+        self.0.get(path).map(|set| set.value.clone())
     }
 
     /// A whole number; its field bounds it to what knobs take.
@@ -61,25 +61,27 @@ impl Values {
     pub(super) fn summary(&self, prefix: &str) -> String {
         let in_order = FIELDS.iter().filter_map(|field| Some((field.path, self.0.get(field.path)?)));
         let told = in_order
-            .map(|(path, set)| format!("{} {}", path.strip_prefix(prefix).unwrap_or(path), show(set.value)));
+            .map(|(path, set)| format!("{} {}", path.strip_prefix(prefix).unwrap_or(path), show(&set.value)));
         let told: Vec<_> = told.collect();
         if told.is_empty() { "as built".to_owned() } else { told.join(", ") }
     }
 }
 
-fn show(value: Value) -> String {
+fn show(value: &Value) -> String {
     match value {
-        Value::Word(word) => word.to_owned(),
+        Value::Word(word) => (*word).to_owned(),
         Value::Auto => "auto".to_owned(),
         Value::Never => "never".to_owned(),
-        Value::Time(time) => show_duration(time),
-        Value::Size(bytes) => show_exact(bytes),
+        Value::Time(time) => show_duration(*time),
+        Value::Size(bytes) => show_exact(*bytes),
         Value::Whole(number) => number.to_string(),
         Value::Share(share) => share.to_string(),
         Value::Off => "off".to_owned(),
         Value::All => "all".to_owned(),
         Value::OneIn(n) => format!("1/{n}"),
         Value::Flag(flag) => flag.to_string(),
+        Value::Percent(percent) => percent.to_string(),
+        Value::Text(text) => text.to_string(),
     }
 }
 
@@ -92,9 +94,25 @@ pub(super) fn told(
 ) -> Result<(&'static str, Value), Refused> {
     let names = || FIELDS.iter().filter_map(|field| field.path.strip_prefix(prefix));
     let found = FIELDS.iter().find(|known| known.path.strip_prefix(prefix) == Some(field));
-    let Some(found) = found else {
-        let problem = format!("there is no such field{}", suggest::hint(field, names()));
-        return Err(Refused::invalid(shown, field, problem, names().collect::<Vec<_>>().join(", ")));
+    read_told(found, field, names(), shown, value)
+}
+
+/// Reads a field of a knob that a program told for one side of a stage.
+pub(super) fn told_of_knob(field: &str, shown: &str, value: &str) -> Result<(&'static str, Value), Refused> {
+    let found = knob_fields().find(|(known, _)| *known == field).map(|(_, found)| found);
+    read_told(found, field, knob_fields().map(|(known, _)| known), shown, value)
+}
+
+fn read_told(
+    found: Option<&'static Field>,
+    field: &str,
+    names: impl Iterator<Item = &'static str> + Clone,
+    shown: &str,
+    value: &str,
+) -> Result<(&'static str, Value), Refused> {
+    let Some(found) = found.filter(|found| !matches!(found.kind, Kind::Knobs)) else {
+        let problem = format!("there is no such field{}", suggest::hint(field, names.clone()));
+        return Err(Refused::invalid(shown, field, problem, names.collect::<Vec<_>>().join(", ")));
     };
     let allowed = found.kind.allowed();
     let node = node::parse(value).unwrap_or_else(|_| Node::Text(value.to_owned()));

@@ -3,7 +3,7 @@
 use super::{METRICS, MetricInfo};
 
 /// Metrics without a sample in some services, by name, and when they have one.
-const SOMETIMES: [(&str, &str); 12] = [
+const SOMETIMES: [(&str, &str); 13] = [
     ("ebbpool_canary_share", "where a pool has a canary beside it"),
     ("ebbpool_canary_verdict", "where a pool has a canary beside it"),
     ("ebbpool_config_errors_total", "with a file of configuration"),
@@ -16,6 +16,7 @@ const SOMETIMES: [(&str, &str); 12] = [
     ("ebbpool_process_lag_seconds", "while the controller runs on its own threads"),
     ("ebbpool_process_major_faults_per_second", "where the operating system tells"),
     ("ebbpool_process_psi_some_ratio", "where the operating system tells"),
+    ("ebbpool_staged_generation", "with a file that stages settings"),
 ];
 
 impl MetricInfo {

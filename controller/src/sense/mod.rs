@@ -12,6 +12,7 @@
 
 mod chain;
 mod file;
+pub(crate) mod host;
 pub(crate) mod lag;
 mod level;
 mod locate;
