@@ -24,6 +24,8 @@ Examples:
   ebbpool check ebbpool.yaml               whether a file of configuration is good
   ebbpool check --service http://127.0.0.1:9901
                                            whether a running service meets the contract
+  ebbpool knobs http://127.0.0.1:9901 http.body set capacity.bytes 16MiB --because 'incident 12'
+                                           what a running service's pools are told, and by hand for a time
   ebbpool postmortem FILE                  the last five minutes of a service that was killed
   ebbpool record http://127.0.0.1:9901     what a live service sees, to be replayed
   ebbpool advise ebbpool.record            which limit, floors and weights to set
@@ -43,6 +45,7 @@ enum Command {
     Demo(commands::demo::DemoArgs),
     Chaos(commands::chaos::ChaosArgs),
     Check(commands::check::CheckArgs),
+    Knobs(commands::knobs::KnobsArgs),
     #[command(name = "postmortem")]
     PostMortem(commands::postmortem::PostMortemArgs),
     Record(commands::record::RecordArgs),
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => ended(commands::demo::run(args)),
         Command::Chaos(args) => commands::chaos::run(args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Knobs(args) => ended(commands::knobs::run(&args)),
         Command::PostMortem(args) => ended(commands::postmortem::run(&args)),
         Command::Record(args) => ended(commands::record::run(&args)),
         Command::Simulate(args) => ended(commands::simulate::run(&args)),

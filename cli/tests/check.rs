@@ -46,7 +46,7 @@ fn a_bad_file_is_told_with_every_error_and_exit_status_2() {
     let path = file.path();
     let expected = format!(
         "error: {path}:2:14: controller.mod: unknown key, did you mean \"mode\"?; allowed: mode, policy, limit, \
-         suspect_after\nerror: {path}:3:21: pools.a.weight: the number 0 is out of range; allowed: a whole number \
+         suspect_after, instance\nerror: {path}:3:21: pools.a.weight: the number 0 is out of range; allowed: a whole number \
          from 1 to 10000\n"
     );
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr)), (Some(2), expected.into()));

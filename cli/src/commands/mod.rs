@@ -5,6 +5,7 @@ pub(crate) mod chaos;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod demo_service;
+pub(crate) mod knobs;
 pub(crate) mod postmortem;
 pub(crate) mod record;
 pub(crate) mod simulate;

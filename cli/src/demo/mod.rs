@@ -10,7 +10,7 @@
 //! The generator and its memory are outside the limit; the two processes share nothing but loopback
 //! connections and the child's standard streams.
 
-mod admin;
+pub(crate) mod admin;
 pub(crate) mod child;
 pub(crate) mod fault;
 pub(crate) mod interruption;
