@@ -4,9 +4,12 @@
 //! what to install; `EBBPOOL_WITHOUT_SUITE=browser` leaves it out.
 #![forbid(unsafe_code)]
 
+mod by_hand;
 mod demo;
 mod driver;
 mod http;
+#[path = "../support/served.rs"]
+mod served;
 
 use demo::Demo;
 use driver::Browser;
