@@ -8,6 +8,7 @@ mod sometimes;
 use crate::canary::CanaryVerdict;
 use crate::decide::State;
 use crate::mode::Mode;
+use crate::overrides::Override;
 use crate::runner::{Handle, Runner};
 use crate::status::Status;
 use pool_core::{DropReason, Managed, PoolStats};
@@ -160,7 +161,7 @@ impl Collector for Metrics {
         let mut samples = Samples::default();
         let status = handle.status();
         collect_controller(&mut samples, &handle, &status);
-        collect_changes(&mut samples, &status);
+        collect_changes(&mut samples, &status, &handle.overrides());
         for pool in handle.shared().registry.pools() {
             let lost = status.pools.iter().find(|brief| brief.name == pool.name());
             let suspects = pool.suspects(handle.shared().suspect_after()).iter().map(|s| s.count).sum();
@@ -170,7 +171,8 @@ impl Collector for Metrics {
     }
 }
 
-fn collect_changes(samples: &mut Samples, status: &Status) {
+/// What is set by hand is of this moment, the rest of the last tick.
+fn collect_changes(samples: &mut Samples, status: &Status, overrides: &[Override]) {
     for canary in &status.canaries {
         samples.add("ebbpool_canary_share", &[&canary.pool], canary.percent / 100.0);
         for verdict in CanaryVerdict::ALL {
@@ -181,7 +183,7 @@ fn collect_changes(samples: &mut Samples, status: &Status) {
     for staged in status.config.iter().flat_map(|config| &config.staged) {
         samples.add("ebbpool_staged_generation", &[&staged.pool, staged.side], staged.generation as f64);
     }
-    for set in &status.overrides {
+    for set in overrides {
         samples.add("ebbpool_override_active", &[&set.pool, set.knob], 1.0);
     }
 }
@@ -376,11 +378,11 @@ mod tests {
         let pool = "a".to_owned();
         config.staged.push(crate::config::StagedStatus { pool, side: "canary", percent: 5.0, generation: 3 });
         status.config = Some(Arc::new(config));
-        status.overrides = crate::overrides::of_pool("a", &overridden().knobs());
         status.canaries = vec![crate::canary::tests::a_status()];
         let mut samples = Samples::default();
         collect_controller(&mut samples, &handle, &status);
-        collect_changes(&mut samples, &status);
+        let overrides = crate::overrides::of_pool("a", &overridden().knobs());
+        collect_changes(&mut samples, &status, &overrides);
         collect_pool(&mut samples, FakePool::new("a").as_ref(), 0, 0);
         let families = samples.into_families();
         let value = |name: &str| {
