@@ -259,6 +259,7 @@
     ["lent_objects", "Lent, objects", count],
     ["idle_bytes", "Idle", bytesText],
     ["capacity_bytes", "Capacity", (v) => v >= UNBOUNDED_BYTES ? "unbounded" : bytesText(v)],
+    ["capacity_objects", "Capacity, objects", count],
   ];
 
   // Which rounds led to the verdict, in words.

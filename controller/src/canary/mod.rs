@@ -73,6 +73,8 @@ pub struct CanarySide {
     pub idle_bytes: u64,
     /// Bytes that may be idle now.
     pub capacity_bytes: u64,
+    /// Objects that may be idle now.
+    pub capacity_objects: u64,
 }
 
 /// The canaries of a registry.
@@ -197,6 +199,7 @@ impl Track {
             lent_objects: stats.lent_objects,
             idle_bytes: stats.idle_bytes,
             capacity_bytes: stats.capacity_bytes,
+            capacity_objects: stats.capacity_objects,
             ..CanarySide::default()
         };
         let Some((_, first)) = self.rounds.front() else { return now };
