@@ -39,6 +39,7 @@ impl Shared {
             self.account.ghosts.dropped(self.account.credit.magazine(weight));
         }
         entry.add(&counters.dropped[reason as usize], 1);
+        entry.add(&counters.dropped_total, 1);
         entry.add(&counters.dropped_bytes, weight);
         Some(node)
     }

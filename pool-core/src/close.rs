@@ -67,6 +67,7 @@ pub(crate) fn empty<T: Send + 'static, R: Recycler<T>>(keeper: &Keeper<T, R>) ->
         let mut condemned = shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = condemned.iter().map(NodePtr::weight).sum();
         shared.trimmed.pending_bytes.fetch_sub(bytes, Relaxed);
+        shared.watched.pending_objects.fetch_sub(condemned.len() as u64, Relaxed);
         nodes.extend(condemned.drain(..));
     }
     let panic = destroy_all(keeper.inside(), nodes);

@@ -21,8 +21,10 @@ pub(crate) struct Counters {
     pub(crate) created_bytes: AtomicU64,
     /// Bytes by which objects were heavier at their return than before; wraps when they were lighter.
     pub(crate) grown_bytes: AtomicU64,
-    pub(crate) dropped: [AtomicU64; DropReason::ALL.len()],
     pub(crate) dropped_bytes: AtomicU64,
+    /// Whatever the reason. Down to here is what a controller reads at each tick: two lines of a slot.
+    pub(crate) dropped_total: AtomicU64,
+    pub(crate) dropped: [AtomicU64; DropReason::ALL.len()],
 }
 
 impl Counters {
@@ -36,8 +38,9 @@ impl Counters {
             created: AtomicU64::new(0),
             created_bytes: AtomicU64::new(0),
             grown_bytes: AtomicU64::new(0),
-            dropped: std::array::from_fn(|_| AtomicU64::new(0)),
             dropped_bytes: AtomicU64::new(0),
+            dropped_total: AtomicU64::new(0),
+            dropped: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 

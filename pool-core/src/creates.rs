@@ -16,11 +16,13 @@ pub(crate) struct Creates {
     begun: AtomicU64,
     /// Made with the first that is timed: most pools create few objects.
     times: Mutex<Option<Box<Lifetimes>>>,
+    /// How many are in there; written under its lock. Relaxed: who finds another number reads the times under the lock.
+    timed: AtomicU64,
 }
 
 impl Creates {
     pub(crate) fn new() -> Self {
-        Self { begun: AtomicU64::new(0), times: Mutex::new(None) }
+        Self { begun: AtomicU64::new(0), times: Mutex::new(None), timed: AtomicU64::new(0) }
     }
 
     /// A create begins; whether it is to be timed.
@@ -34,6 +36,12 @@ impl Creates {
     pub(crate) fn took(&self, time: Duration) {
         let Some(mut times) = try_lock(&self.times) else { return };
         times.get_or_insert_with(Box::default).add(time);
+        self.timed.fetch_add(1, Relaxed);
+    }
+
+    /// How many were timed.
+    pub(crate) fn timed(&self) -> u64 {
+        self.timed.load(Relaxed)
     }
 
     pub(crate) fn times(&self) -> Lifetimes {

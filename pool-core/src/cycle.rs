@@ -7,22 +7,18 @@ use crate::fence::Fenced;
 use crate::node::NodePtr;
 use crate::shared::{CYCLES_KEPT, Shared, signed};
 use crate::stats::{CycleReport, DropReason};
+use crate::sync::PoisonError;
 use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::clock::{self, Instant};
-use crate::sync::{MutexGuard, PoisonError};
 use crate::victim::Age;
 use std::time::Duration;
 
 impl Shared {
     /// Whether the knob's time has passed since the last cycle (or since the pool was built).
     pub(crate) fn cycle_is_due(&self, now: Instant) -> bool {
-        let cycle = self.knobs().eviction.value.cycle();
-        let last = *self.last_cycle();
-        now.saturating_duration_since(last) >= cycle
-    }
-
-    fn last_cycle(&self) -> MutexGuard<'_, Instant> {
-        self.cycles.last.lock_or(clock::now).unwrap_or_else(PoisonError::into_inner)
+        let cycle = self.cycle_time();
+        let since_last = self.age_at_ns(now).saturating_sub(self.watched.last_cycle_ns.load(Relaxed));
+        Duration::from_nanos(since_last) >= cycle
     }
 
     fn note_cycle(&self) {
@@ -37,14 +33,14 @@ impl Shared {
     /// may be visited: then only what threads share ages.
     pub(crate) fn cycle(&self, drainer: &mut Drainer<'_>, fenced: &Fenced, now: Instant) -> CycleReport {
         let began = clock::now();
-        let knobs = self.knobs();
+        let knobs = self.in_force();
         let cycle = self.cycles.count.fetch_add(1, Relaxed) + 1;
-        *self.last_cycle() = now;
+        self.watched.last_cycle_ns.store(self.age_at_ns(now), Relaxed);
         self.note_cycle();
         let mut report = CycleReport { cycle, ..CycleReport::default() };
 
         let (mut surplus, mut too_many) = (Vec::new(), Vec::new());
-        let share = knobs.sampling.value.evict_ratio();
+        let share = knobs.sampling.evict_ratio();
         let above = self.is_above_capacity();
         report.busy_slots = drainer.visit(fenced, |slot| {
             slot.take_surplus(share, &mut surplus);
@@ -62,9 +58,9 @@ impl Shared {
         report.moved_bytes = surplus.iter().map(NodePtr::weight).sum();
         self.victim.put(Age { cycle, since: now }, surplus);
 
-        let floor = u64::from(knobs.capacity.value.objects_floor());
+        let floor = u64::from(knobs.capacity.objects_floor());
         let mut above_floor = self.idle().0.saturating_sub(floor);
-        let eviction = knobs.eviction.value;
+        let eviction = knobs.eviction;
         let mut condemned = Condemned::new(self, DropReason::Expired);
         self.victim.take_oldest(
             |age| {

@@ -9,7 +9,8 @@ use crate::knobs::Ratio;
 use crate::node::NodePtr;
 use crate::notes::Seen;
 use crate::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use crate::sync::{Mutex, MutexGuard, PoisonError, STRIPES, try_lock};
+use crate::sync::mirror::{Level, Mirror, Mirrored};
+use crate::sync::{Mutex, PoisonError, STRIPES, try_lock};
 use std::collections::VecDeque;
 
 pub(crate) struct Depot {
@@ -19,7 +20,10 @@ pub(crate) struct Depot {
 }
 
 #[repr(align(64))]
-struct Stripe(Mutex<Content>);
+struct Stripe {
+    content: Mutex<Content>,
+    shown: Mirror,
+}
 
 #[derive(Default)]
 struct Content {
@@ -40,7 +44,7 @@ pub(crate) enum Refused {
 
 impl Depot {
     pub(crate) fn new() -> Self {
-        let stripe = || Stripe(Mutex::new(Content::default()));
+        let stripe = || Stripe { content: Mutex::new(Content::default()), shown: Mirror::new() };
         Self { stripes: std::array::from_fn(|_| stripe()), closed: AtomicBool::new(false) }
     }
 
@@ -48,7 +52,7 @@ impl Depot {
     /// returns how many.
     pub(crate) fn take(&self, home: usize, max: usize, each: impl FnMut(NodePtr)) -> usize {
         for stripe in self.from(home) {
-            let Some(mut content) = try_lock(&stripe.0) else { continue };
+            let Some(mut content) = stripe.try_lock() else { continue };
             if !content.nodes.is_empty() {
                 return content.take(max, each);
             }
@@ -58,7 +62,7 @@ impl Depot {
 
     /// The first stripe that is free, to put objects into.
     pub(crate) fn open(&self, home: usize) -> Result<Opened<'_>, Refused> {
-        let content = self.from(home).find_map(|stripe| try_lock(&stripe.0)).ok_or(Refused::Contended)?;
+        let content = self.from(home).find_map(Stripe::try_lock).ok_or(Refused::Contended)?;
         if content.closed { Err(Refused::Closed) } else { Ok(Opened(content)) }
     }
 
@@ -139,15 +143,17 @@ impl Depot {
 
     /// Objects and bytes; the stripes one after the other.
     pub(crate) fn level(&self) -> (u64, u64) {
-        self.stripes.iter().fold((0, 0), |(objects, bytes), stripe| {
-            let content = self.lock(stripe);
-            (objects + content.nodes.len() as u64, bytes + content.bytes)
-        })
+        sum(self.stripes.iter().map(|stripe| self.lock(stripe).level()))
     }
 
-    fn lock<'a>(&self, stripe: &'a Stripe) -> MutexGuard<'a, Content> {
+    /// The same without the locks: as they were last given back.
+    pub(crate) fn level_of_late(&self) -> (u64, u64) {
+        sum(self.stripes.iter().map(|stripe| stripe.shown.level()))
+    }
+
+    fn lock<'a>(&self, stripe: &'a Stripe) -> Mirrored<'a, Content> {
         let anew = || Content { closed: self.closed.load(Relaxed), ..Content::default() };
-        stripe.0.lock_or(anew).unwrap_or_else(PoisonError::into_inner)
+        stripe.shown.hold(stripe.content.lock_or(anew).unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Runs `f` while nothing can enter or leave, with all objects.
@@ -155,6 +161,22 @@ impl Depot {
         let all: Vec<_> = self.stripes.iter().map(|stripe| self.lock(stripe)).collect();
         f(&mut all.iter().flat_map(|content| content.nodes.iter().map(NodePtr::seen)))
     }
+}
+
+impl Stripe {
+    fn try_lock(&self) -> Option<Mirrored<'_, Content>> {
+        try_lock(&self.content).map(|content| self.shown.hold(content))
+    }
+}
+
+impl Level for Content {
+    fn level(&self) -> (u64, u64) {
+        (self.nodes.len() as u64, self.bytes)
+    }
+}
+
+fn sum(levels: impl Iterator<Item = (u64, u64)>) -> (u64, u64) {
+    levels.fold((0, 0), |(objects, bytes), level| (objects + level.0, bytes + level.1))
 }
 
 impl Content {
@@ -171,7 +193,7 @@ impl Content {
 }
 
 /// A stripe that takes objects. Nobody waits for it but drainers, so it is held for some pushes only.
-pub(crate) struct Opened<'a>(MutexGuard<'a, Content>);
+pub(crate) struct Opened<'a>(Mirrored<'a, Content>);
 
 impl Opened<'_> {
     /// Puts the next newer object.

@@ -7,7 +7,7 @@ use crate::fence::{self, Fenced};
 use crate::managed::{Collected, Job, Taken};
 use crate::node::NodePtr;
 use crate::shared::{Shared, signed};
-use crate::slot::Visit;
+use crate::slot::{Slot, Visit};
 use crate::stats::DropReason;
 use crate::sync::PoisonError;
 use crate::sync::atomic::Ordering::Relaxed;
@@ -100,10 +100,14 @@ impl Shared {
             self.account.ghosts.dropped(self.account.credit.magazine(node.weight()));
         }
         Counters::add(&self.trimmed.objects[reason as usize], 1);
-        Counters::add(&self.trimmed.bytes, node.weight());
+        Counters::add(&self.watched.trimmed_bytes, node.weight());
     }
 
     pub(crate) fn trim_depot(&self, extra_bytes: u64, reason: DropReason) -> Taken {
+        // A create that takes back asks one pool after the other: most have nothing, and a look costs less than a lock.
+        if self.depot.level_of_late().0 + self.victim.level_of_late().0 == 0 {
+            return Taken::default();
+        }
         match self.table.try_drainer() {
             Some(_drainer) => self.condemn(extra_bytes, reason),
             None => Taken::default(),
@@ -115,12 +119,18 @@ impl Shared {
     pub(crate) fn reclaim(&self, bytes: u64) -> Taken {
         let Some(mut drainer) = self.table.try_drainer() else { return Taken::default() };
         let mut taken = self.condemn(bytes, DropReason::Pressure);
-        if taken.bytes < bytes && drainer.marked_at().is_none() {
+        // Where slots hold nothing, a fence would be for nothing.
+        if taken.bytes < bytes && drainer.marked_at().is_none() && self.slots_hold_any() {
             drainer.mark();
             self.empty_slots(&mut drainer, &fence::heavy());
             taken += self.condemn(bytes - taken.bytes, DropReason::Pressure);
         }
         taken
+    }
+
+    /// A racing read: what comes to a slot at this moment is not seen.
+    fn slots_hold_any(&self) -> bool {
+        self.table.with_slots(|slots| slots.map(Slot::len).sum::<usize>() > 0)
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -164,6 +174,7 @@ impl<'a> Condemned<'a> {
     pub(crate) fn finish(self) -> Taken {
         let mut condemned = self.shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.trimmed.pending_bytes.fetch_add(self.taken.bytes, Relaxed);
+        self.shared.watched.pending_objects.fetch_add(self.taken.objects, Relaxed);
         condemned.extend(self.nodes);
         self.taken
     }

@@ -43,6 +43,26 @@ impl Fenced {
 /// Heavy fences begun by this process. Plain std also under loom: it orders nothing, it only refuses misuse.
 static EPOCH: AtomicU64 = AtomicU64::new(0);
 
+/// Heavy fences that this process has begun so far: by passes, by creates that took idle objects back, by the ends of
+/// pools. Each interrupts every running thread of the process.
+///
+/// ```
+/// use pool_core::{Job, Pool, Registry, fences_total};
+/// let registry = Registry::new();
+/// let pool = |name| Pool::builder(name).registry(&registry).build_with(String::new);
+/// let (a, b) = (pool("a")?, pool("b")?);
+/// let before = fences_total();
+/// registry.pass(Job::Snapshot);
+/// assert_eq!(fences_total() - before, 1); // for both
+/// # drop((a, b));
+/// # Ok::<(), pool_core::BuildError>(())
+/// ```
+#[must_use]
+pub fn fences_total() -> u64 {
+    // Relaxed: a count for people, which orders nothing.
+    EPOCH.load(Ordering::Relaxed)
+}
+
 /// Read after marking: a fence whose epoch is larger began later.
 pub(crate) fn epoch() -> u64 {
     // A read-modify-write, so that a later fence's own synchronises with the marks before this one.

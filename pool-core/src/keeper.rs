@@ -2,10 +2,12 @@
 
 use crate::close::{destroy_quietly, drop_panic};
 use crate::fence::Fenced;
+use crate::figures::Figures;
 use crate::inside::Counted;
 use crate::knobs::{Applied, Author, Change, KnobKind, Knobs, Setting};
 use crate::lease::{OpenLease, Suspect, SuspectListener};
 use crate::levels::{IdleAge, LentAge, SlotLevel};
+use crate::lifetimes::Lifetimes;
 use crate::managed::{Collected, Job, Managed, Taken};
 use crate::node::Owned;
 use crate::recycle::Recycler;
@@ -35,7 +37,7 @@ impl<T, R: Recycler<T>> Keeper<T, R> {
     pub(crate) fn forgotten(self) {
         #[cfg(not(ebbpool_loom))]
         if let Some(registry) = self.shared().registry() {
-            registry.forget_finished();
+            registry.forget_if_finished(&self.shared().name);
         }
         drop(self);
     }
@@ -48,6 +50,14 @@ impl<T: Send + 'static, R: Recycler<T>> Managed for Keeper<T, R> {
 
     fn stats(&self) -> PoolStats {
         self.shared().stats()
+    }
+
+    fn figures(&self) -> Figures {
+        self.shared().figures()
+    }
+
+    fn create_times(&self) -> Lifetimes {
+        self.shared().account.creates.times()
     }
 
     fn slots(&self) -> Vec<SlotLevel> {
@@ -126,20 +136,33 @@ impl<T: Send + 'static, R: Recycler<T>> Managed for Keeper<T, R> {
         collected
     }
 
+    fn has_condemned(&self) -> bool {
+        self.shared().watched.pending_objects.load(Relaxed) > 0
+    }
+
+    fn drop_slice(&self) -> Duration {
+        self.shared().drop_slice()
+    }
+
     fn drop_condemned(&self, budget: Duration) -> bool {
         let shared = self.shared();
-        let until = clock::now().checked_add(budget);
+        let mut until = None;
         loop {
             let mut condemned = shared.condemned.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(node) = condemned.pop_front() else { return true };
             let last = condemned.is_empty();
+            if !last && until.is_none() {
+                // For one object, as a create takes it back, nobody looks at the clock.
+                until = Some(clock::now().checked_add(budget));
+            }
             shared.trimmed.pending_bytes.fetch_sub(node.weight(), Relaxed);
+            shared.watched.pending_objects.fetch_sub(1, Relaxed);
             drop(condemned);
             // A panicking drop must not end the pass that drops other pools' objects; the value is gone.
             if let Some(panic) = destroy_quietly(Owned::claim(node, &self.0)) {
                 drop_panic(panic);
             }
-            if last || until.is_some_and(|until| clock::now() >= until) {
+            if last || until.flatten().is_some_and(|until| clock::now() >= until) {
                 return last;
             }
         }

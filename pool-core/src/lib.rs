@@ -58,6 +58,7 @@ mod events;
 #[cfg(feature = "failpoints")]
 pub mod fault;
 mod fence;
+mod figures;
 mod ghosts;
 mod grant;
 mod guard;
@@ -104,7 +105,8 @@ mod tests;
 
 #[cfg(not(ebbpool_loom))]
 pub use canary::{CanaryPool, Share, Side, Split};
-pub use fence::Fenced;
+pub use fence::{Fenced, fences_total};
+pub use figures::Figures;
 pub use grant::Grant;
 pub use guard::{MappedPooled, Pooled};
 pub use knobs::{

@@ -1,9 +1,11 @@
 //! What a controller knows of a pool, and nothing more.
 
 use crate::fence::Fenced;
+use crate::figures::Figures;
 use crate::knobs::{Applied, Author, Capacity, Change, Knob, KnobKind, Knobs, LeaseLevel, Priority, Setting};
 use crate::lease::{OpenLease, Suspect, SuspectListener};
 use crate::levels::{IdleAge, LentAge, SlotLevel};
+use crate::lifetimes::Lifetimes;
 use crate::stats::{CycleReport, DropReason, PoolStats};
 use std::time::{Duration, Instant};
 
@@ -115,6 +117,17 @@ pub trait Managed: Send + Sync {
 
     /// Racing statistics: cheap (some nanoseconds a slot), each figure true at some moment of the call.
     fn stats(&self) -> PoolStats;
+
+    /// The part of [`stats`](Self::stats) that a controller looks at each tick; should allocate nothing. Each figure is
+    /// true at some moment of the call.
+    fn figures(&self) -> Figures {
+        Figures::of(&self.stats(), &self.knobs())
+    }
+
+    /// How long creates took: [`PoolStats::creates`]. To be read when [`Figures::creates_timed`] has changed.
+    fn create_times(&self) -> Lifetimes {
+        self.stats().creates
+    }
 
     /// What each thread's slot holds, by id. Some nanoseconds a slot; empty for a cache without slots.
     fn slots(&self) -> Vec<SlotLevel> {
@@ -280,6 +293,30 @@ pub trait Managed: Send + Sync {
     /// `fenced` is proof of a heavy fence; a fence from before the mark is refused by visiting nothing and
     /// counting every slot as busy.
     fn collect(&self, fenced: &Fenced, job: Job) -> Collected;
+
+    /// Whether [`drop_condemned`](Self::drop_condemned) would find anything; `true` if that is not known.
+    ///
+    /// ```
+    /// # use pool_core::Pool;
+    /// let pool = Pool::new("pages", || vec![0_u8; 4096]);
+    /// drop(pool.get());
+    /// assert!(!pool.managed().has_condemned());
+    /// pool.managed().reclaim(4096);
+    /// assert!(pool.managed().has_condemned());
+    /// ```
+    fn has_condemned(&self) -> bool {
+        true
+    }
+
+    /// The longest turn of dropping: the eviction knob's.
+    ///
+    /// ```
+    /// # use pool_core::{Eviction, Pool};
+    /// assert_eq!(Pool::new("lines", String::new).managed().drop_slice(), Eviction::DEFAULT.slice());
+    /// ```
+    fn drop_slice(&self) -> Duration {
+        self.knobs().eviction.value.slice()
+    }
 
     /// Drops condemned objects until none is left or `budget` is over (at least one object is dropped, and
     /// one object's drop is never interrupted). Returns whether none is left.

@@ -1,19 +1,21 @@
 //! The registry: pools that share one grant, and the passes that reach all of them with one fence.
 //!
-//! It holds no handle of any pool, so a pool ends when its last handle does; finished pools are forgotten at
-//! the next pass or registration.
+//! It holds no handle of any pool, so a pool ends when its last handle does; finished pools are forgotten at their
+//! end, or at the next pass.
 
+mod reclaim;
+mod roll;
+
+use self::roll::Roll;
 use crate::canary::Split;
-use crate::close::drop_panic;
 use crate::fence::{self, Fenced};
 use crate::grant::Grant;
-use crate::managed::{Collected, Job, Managed, Taken};
-use crate::stats::{CycleReport, DropReason};
-use crate::sync::{Mutex, PoisonError, try_lock};
-use std::cell::Cell;
-use std::collections::HashSet;
+use crate::managed::{Collected, Job, Managed};
+use crate::stats::CycleReport;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -30,19 +32,12 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub struct Registry(Arc<Shared>);
 
-type Named = (Box<str>, Arc<dyn Managed>);
-
-#[derive(Default)]
-struct Pools {
-    /// In the order of their registration.
-    all: Vec<Named>,
-    names: HashSet<Box<str>>,
-}
-
 struct Shared {
     /// With their names, so that no foreign code runs under this lock. A pool that is taken out is dropped after
     /// the lock is released: that may free it, and with it what its closures hold.
-    pools: Mutex<Pools>,
+    pools: Mutex<Roll>,
+    /// Turns of dropping so far: each call goes on behind the last one's turns. Relaxed, for it orders nothing.
+    turns: AtomicUsize,
     grant: Grant,
     /// One pass at a time. A data path that finds it held goes on without.
     passing: Mutex<()>,
@@ -55,7 +50,8 @@ impl Registry {
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Shared {
-            pools: Mutex::new(Pools::default()),
+            pools: Mutex::new(Roll::default()),
+            turns: AtomicUsize::new(0),
             grant: Grant::unlimited(),
             passing: Mutex::new(()),
             alarm: Mutex::new(None),
@@ -79,23 +75,40 @@ impl Registry {
     pub fn register(&self, pool: Arc<dyn Managed>) -> Result<(), NameTaken> {
         let name: Box<str> = pool.name().into();
         // The name may be that of a pool that has ended and was not forgotten yet.
-        for _ in 0..2 {
-            let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
-            if pools.names.insert(name.clone()) {
-                pools.all.push((name, pool));
-                return Ok(());
-            }
-            drop(pools);
-            self.forget_finished();
-        }
-        Err(NameTaken(name.into_string()))
+        let Err(pool) = self.roll().add(&name, pool) else { return Ok(()) };
+        self.forget_if_finished(&name);
+        let refused = self.roll().add(&name, pool);
+        refused.map_err(|_| NameTaken(name.into_string())) // the lock is free: it may be the pool's last count
     }
 
     /// The registered pools, in the order of their registration.
     #[must_use]
     pub fn pools(&self) -> Vec<Arc<dyn Managed>> {
-        let pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.all.iter().map(|(_, pool)| Arc::clone(pool)).collect()
+        self.list().to_vec()
+    }
+
+    /// The same as one list, shared by all who ask until a pool comes or goes: however many pools there are, having it
+    /// costs one count. While it is the same allocation, it is the same pools. Who keeps it keeps the memory of pools
+    /// that have ended.
+    ///
+    /// ```
+    /// # use pool_core::{Pool, Registry};
+    /// # use std::sync::Arc;
+    /// let registry = Registry::new();
+    /// let pool = Pool::builder("a").registry(&registry).build_with(String::new)?;
+    /// let list = registry.list();
+    /// assert!(Arc::ptr_eq(&list, &registry.list()));
+    /// drop(pool);
+    /// assert_eq!((list.len(), registry.list().len()), (1, 0));
+    /// # Ok::<(), pool_core::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn list(&self) -> Arc<[Arc<dyn Managed>]> {
+        self.roll().list()
+    }
+
+    fn roll(&self) -> MutexGuard<'_, Roll> {
+        self.0.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The shares of the pools that have a canary beside them, in the order in which they were built.
@@ -162,7 +175,9 @@ impl Registry {
     /// ```
     #[allow(clippy::must_use_candidate)] // most call it for what it does
     pub fn pass(&self, job: Job) -> Vec<(Arc<dyn Managed>, Collected)> {
-        self.pass_over(job, |_| true)
+        let mut passed = Vec::new();
+        self.pass_over(|_| Some(job), |pool, collected| passed.push((Arc::clone(pool), collected)));
+        passed
     }
 
     /// One pass of [`Job::Cycle`] over the pools whose cycle is over at `now`; with the report of each.
@@ -186,40 +201,77 @@ impl Registry {
     /// ```
     #[allow(clippy::must_use_candidate)] // as above
     pub fn cycle(&self, now: Instant) -> Vec<(Arc<dyn Managed>, CycleReport)> {
-        let collected = self.pass_over(Job::Cycle { now }, |pool| pool.cycle_is_due(now));
-        collected.into_iter().filter_map(|(pool, c)| Some((pool, c.cycle?))).collect()
+        let job = |pool: &Arc<dyn Managed>| pool.cycle_is_due(now).then_some(Job::Cycle { now });
+        let mut reports = Vec::new();
+        self.pass_over(job, |pool, collected| {
+            reports.extend(collected.cycle.map(|report| (Arc::clone(pool), report)));
+        });
+        reports
     }
 
-    fn pass_over(
+    /// One pass in which each pool has a job of its own, or none, all of them with one fence (with none if nobody has a
+    /// job). `each` is told what was collected, pool by pool.
+    ///
+    /// Both closures run while the pass is under way: they should be quick, must not begin another pass, and should not
+    /// panic.
+    ///
+    /// ```
+    /// # use pool_core::{Job, Pool, Registry, fences_total};
+    /// let registry = Registry::new();
+    /// let pool = |name| Pool::builder(name).registry(&registry).build_with(|| vec![0_u8; 4096]);
+    /// let (a, b, c) = (pool("a")?, pool("b")?, pool("c")?);
+    /// drop((a.get(), b.get(), c.get()));
+    /// let job = |bytes| Some(Job::Reclaim { extra_bytes: bytes });
+    /// let (before, mut taken) = (fences_total(), Vec::new());
+    /// registry.pass_over(
+    ///     |pool| match pool.name() {
+    ///         "a" => job(4096),
+    ///         "b" => job(0),
+    ///         _ => None,
+    ///     },
+    ///     |pool, collected| taken.push((pool.name().to_owned(), collected.taken.objects)),
+    /// );
+    /// assert_eq!(taken, [("a".to_owned(), 1), ("b".to_owned(), 0)]);
+    /// assert_eq!(fences_total() - before, 1);
+    /// # Ok::<(), pool_core::BuildError>(())
+    /// ```
+    pub fn pass_over(
         &self,
-        job: Job,
-        takes_part: impl Fn(&dyn Managed) -> bool,
-    ) -> Vec<(Arc<dyn Managed>, Collected)> {
+        mut job: impl FnMut(&Arc<dyn Managed>) -> Option<Job>,
+        mut each: impl FnMut(&Arc<dyn Managed>, Collected),
+    ) {
         /// Lets all slots go if a pool of somebody else's panics in the middle.
-        struct Marked(Vec<Arc<dyn Managed>>);
+        struct Marked(Vec<(Arc<dyn Managed>, Job)>);
         impl Drop for Marked {
             fn drop(&mut self) {
                 let refused = Fenced::refused();
-                for pool in &self.0 {
+                for (pool, _) in &self.0 {
                     pool.collect(&refused, Job::Snapshot);
                 }
             }
         }
         crate::thread_id::mend();
-        self.forget_finished();
         let passing = self.0.passing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut marked = Marked(self.pools().into_iter().filter(|pool| takes_part(pool.as_ref())).collect());
-        if marked.0.is_empty() {
-            return Vec::new();
+        let pools = self.list();
+        let (mut marked, mut have_finished) = (Marked(Vec::new()), false);
+        for pool in pools.iter() {
+            if pool.is_finished() {
+                have_finished = true;
+            } else if let Some(job) = job(pool) {
+                marked.0.push((Arc::clone(pool), job));
+            }
         }
-        for pool in &marked.0 {
-            pool.mark();
+        if !marked.0.is_empty() {
+            marked.0.iter().for_each(|(pool, _)| pool.mark());
+            let fenced = fence::heavy();
+            marked.0.iter().for_each(|(pool, job)| each(pool, pool.collect(&fenced, *job)));
         }
-        let fenced = fence::heavy();
-        let collected = marked.0.iter().map(|pool| pool.collect(&fenced, job)).collect::<Vec<_>>();
-        let pools = std::mem::take(&mut marked.0);
+        let passed = std::mem::take(&mut marked.0);
         drop(passing);
-        pools.into_iter().zip(collected).collect()
+        drop(passed); // after the lock: it may free pools that have ended meanwhile
+        if have_finished {
+            self.forget_finished();
+        }
     }
 
     pub(crate) fn downgrade(&self) -> WeakRegistry {
@@ -228,24 +280,25 @@ impl Registry {
 
     /// Takes out pools that have ended.
     pub(crate) fn forget_finished(&self) {
-        let finished: Vec<_> = self.pools().into_iter().filter(|pool| pool.is_finished()).collect();
-        if finished.is_empty() {
-            return;
+        let finished: Vec<_> = self.list().iter().filter(|pool| pool.is_finished()).map(Arc::clone).collect();
+        if !finished.is_empty() {
+            let stale = self.roll().remove_all(&finished);
+            drop(stale); // outside the lock, and then `finished`, which holds their last counts
         }
-        let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let Pools { all, names } = &mut *pools;
-        all.retain(|(name, pool)| {
-            let gone = finished.iter().any(|gone| Arc::ptr_eq(gone, pool));
-            if gone {
-                names.remove(name);
-            }
-            !gone
-        });
-        drop(pools); // and only then `finished`, which holds their last counts
     }
 
-    /// Drops condemned objects of all pools until `until_over` says so or none is left. The pools take turns, each
-    /// of at most `slice` and of its own eviction knob's slice. Returns whether none is left.
+    /// Takes out the pool of that name, if it has ended.
+    pub(crate) fn forget_if_finished(&self, name: &str) {
+        let found = self.roll().find(name);
+        if let Some(pool) = found.filter(|pool| pool.is_finished()) {
+            let stale = self.roll().remove(name, &pool);
+            drop(stale); // as above
+        }
+    }
+
+    /// Drops condemned objects of all pools until `until_over`, which is asked before each turn, says so or none is
+    /// left. The pools take turns, each of at most `slice` and of its own eviction knob's slice. Returns whether none
+    /// is left.
     ///
     /// ```
     /// # use pool_core::{Job, Pool, Registry};
@@ -260,85 +313,22 @@ impl Registry {
     /// # Ok::<(), pool_core::BuildError>(())
     /// ```
     pub fn drop_condemned(&self, slice: Duration, mut until_over: impl FnMut() -> bool) -> bool {
-        let turn = |pool: Arc<dyn Managed>| (slice.min(pool.knobs().eviction.value.slice()), pool);
-        let mut rest: Vec<_> = self.pools().into_iter().map(turn).collect();
-        while !rest.is_empty() && !until_over() {
-            rest.retain(|(turn, pool)| !pool.drop_condemned(*turn));
+        let pools = self.list();
+        let mut rest: VecDeque<_> = pools.iter().filter(|pool| pool.has_condemned()).collect();
+        if !rest.is_empty() {
+            // Where time is always short, the first would have all of it.
+            rest.rotate_left(self.0.turns.load(Relaxed) % rest.len());
         }
-        rest.is_empty()
-    }
-
-    /// Charges a create of `bytes` against the grant; if that is used up, takes as much back from idle
-    /// objects first. Runs on creating threads: where a lock is held by another it goes on without.
-    #[cold]
-    pub(crate) fn charge_create(&self, bytes: u64) {
-        let missing = self.0.grant.charge(bytes);
-        if missing == 0 {
-            return;
-        }
-        // A value that is dropped for a create may create itself; once is enough, or drops would nest without end.
-        let Some(_once) = Once::enter() else { return };
-        // Caches and alarms of others run in there, and none of them may end a get.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.make_room(missing))) {
-            drop_panic(panic);
-        }
-    }
-
-    fn make_room(&self, missing: u64) {
-        let taken = self.reclaim(missing);
-        // Each object's drop credits the grant; what is still condemned is credited when it is dropped.
-        self.0.grant.count_reclaimed(taken.bytes);
-        if taken.bytes < missing {
-            self.0.grant.count_exceeded();
-        }
-        let alarm = try_lock(&self.0.alarm).and_then(|alarm| alarm.clone());
-        if let Some(alarm) = alarm {
-            alarm();
-        }
-    }
-
-    /// Takes at least `bytes` of idle objects if there are that many, and drops them here and now.
-    fn reclaim(&self, bytes: u64) -> Taken {
-        let mut taken = Taken::default();
-        let Some(pools) = try_lock(&self.0.pools)
-            .map(|pools| pools.all.iter().map(|(_, pool)| Arc::clone(pool)).collect::<Vec<_>>())
-        else {
-            return taken;
-        };
-        let mut pools: Vec<_> = pools.into_iter().filter_map(|p| Some((p.reclaim_weight()?, p))).collect();
-        pools.sort_by_key(|(weight, _)| *weight);
-        // What threads share first, of all pools: it needs no fence.
-        for (_, pool) in &pools {
-            if taken.bytes < bytes {
-                taken += pool.trim_depot(bytes - taken.bytes, DropReason::Pressure);
+        while let Some(pool) = rest.front() {
+            if until_over() {
+                return false;
             }
+            self.0.turns.fetch_add(1, Relaxed);
+            let is_done = pool.drop_condemned(slice.min(pool.drop_slice()));
+            let pool = rest.pop_front();
+            rest.extend(pool.filter(|_| !is_done));
         }
-        for (_, pool) in &pools {
-            if taken.bytes < bytes {
-                taken += pool.reclaim(bytes - taken.bytes);
-            }
-        }
-        for (_, pool) in &pools {
-            pool.drop_condemned(RECLAIM_DROP_MAX);
-        }
-        taken
-    }
-}
-
-/// This thread reclaims; ends with the value.
-struct Once;
-
-thread_local!(static RECLAIMING: Cell<bool> = const { Cell::new(false) });
-
-impl Once {
-    fn enter() -> Option<Self> {
-        (!RECLAIMING.replace(true)).then_some(Self)
-    }
-}
-
-impl Drop for Once {
-    fn drop(&mut self) {
-        RECLAIMING.set(false);
+        true
     }
 }
 
@@ -351,9 +341,6 @@ impl WeakRegistry {
         self.0.upgrade().map(Registry)
     }
 }
-
-/// How long one create may drop other objects of one pool; what is left is the controller's next slice.
-const RECLAIM_DROP_MAX: Duration = Duration::from_millis(2);
 
 impl Default for Registry {
     fn default() -> Self {

@@ -4,9 +4,10 @@ use crate::knobs::{Applied, Author, Capacity, Change, Eviction, KnobKind, KnobSe
 use crate::knobs::{LeaseLevel, Priority, Reuse, Sampling};
 use crate::shared::{Shared, signed};
 use crate::slot::attention;
-use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::sync::clock::{self, Instant};
 use crate::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Knobs with their layers, and what of them is in force in the pool.
 #[derive(Debug)]
@@ -14,6 +15,42 @@ pub(crate) struct Settings {
     state: Mutex<State>,
     /// [`Priority`] in one word, for creates of other pools: the weight, and above it whether it is pinned.
     priority: AtomicU32,
+}
+
+/// What is asked at each tick, to be read without the lock. Written under it. Relaxed: each word stands for itself, and
+/// who finds another generation reads the knobs under the lock.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Shown {
+    generation: AtomicU64,
+    /// The pool's age when the first layer expires, ns; `u64::MAX`: none will.
+    expires_ns: AtomicU64,
+    /// Of the eviction in force, ns.
+    cycle_ns: AtomicU64,
+    slice_ns: AtomicU64,
+}
+
+impl Shown {
+    pub(crate) fn new(generation: u64, expires_ns: u64, eviction: Eviction) -> Self {
+        let word = || AtomicU64::new(0);
+        let shown = Self { generation: word(), expires_ns: word(), cycle_ns: word(), slice_ns: word() };
+        shown.show(generation, expires_ns, eviction);
+        shown
+    }
+
+    fn show(&self, generation: u64, expires_ns: u64, eviction: Eviction) {
+        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let (cycle, slice) = (ns(eviction.cycle()), ns(eviction.slice()));
+        let words = [
+            (&self.cycle_ns, cycle),
+            (&self.slice_ns, slice),
+            (&self.expires_ns, expires_ns),
+            (&self.generation, generation),
+        ];
+        for (word, value) in words {
+            word.store(value, Relaxed);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -25,11 +62,12 @@ struct State {
     all_leases_wanted: u32,
 }
 
+/// All knobs of one moment without who set them and why: numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Values {
-    capacity: Capacity,
-    sampling: Sampling,
-    eviction: Eviction,
+pub(crate) struct Values {
+    pub(crate) capacity: Capacity,
+    pub(crate) sampling: Sampling,
+    pub(crate) eviction: Eviction,
     reuse: Reuse,
     priority: Priority,
 }
@@ -82,6 +120,35 @@ impl Shared {
         self.change(|_, _| ()).1
     }
 
+    /// The values of this moment.
+    pub(crate) fn in_force(&self) -> Values {
+        self.knobs_generation(); // what has expired by now has ended
+        let mut state = self.settings.state.lock_or(|| self.lost()).unwrap_or_else(PoisonError::into_inner);
+        state.in_force.unwrap_or_else(|| Values::of(&state.set.read(clock::now())))
+    }
+
+    /// [`Knobs::generation`] of this moment.
+    pub(crate) fn knobs_generation(&self) -> u64 {
+        let shown = &self.watched.shown;
+        let expires_ns = shown.expires_ns.load(Relaxed);
+        if expires_ns != u64::MAX && self.age_ns() >= expires_ns {
+            return self.knobs().generation;
+        }
+        shown.generation.load(Relaxed)
+    }
+
+    /// The time between two cycles.
+    pub(crate) fn cycle_time(&self) -> Duration {
+        self.knobs_generation();
+        Duration::from_nanos(self.watched.shown.cycle_ns.load(Relaxed))
+    }
+
+    /// The longest turn of dropping.
+    pub(crate) fn drop_slice(&self) -> Duration {
+        self.knobs_generation();
+        Duration::from_nanos(self.watched.shown.slice_ns.load(Relaxed))
+    }
+
     pub(crate) fn set(&self, setting: Setting, change: Change) -> Applied {
         self.change(|state, now| state.set.set(setting, change, now)).0
     }
@@ -111,6 +178,8 @@ impl Shared {
             state.in_force = Some(after);
             self.put_in_force(before, after);
         }
+        let expires_ns = state.set.next_expiry().map_or(u64::MAX, |at| self.age_at_ns(at));
+        self.watched.shown.show(knobs.generation, expires_ns, after.eviction);
         (output, knobs)
     }
 

@@ -14,7 +14,7 @@ use crate::inside::Counts;
 use crate::knobs::{Capacity, KnobSet};
 use crate::lease::Leases;
 use crate::node::NodePtr;
-use crate::settings::Settings;
+use crate::settings::{Settings, Shown};
 #[cfg(feature = "failpoints")]
 use crate::slot::attention;
 use crate::stats::DropReason;
@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) leases: Leases,
     /// The most that a new object weighed.
     born_weight: AtomicU64,
+    pub(crate) watched: Watched,
     pub(crate) trimmed: Trimmed,
     pub(crate) prefilled: Prefilled,
     pub(crate) condemned: Mutex<VecDeque<NodePtr>>,
@@ -71,10 +72,24 @@ pub(crate) struct Account {
     expected_weight: AtomicU64,
 }
 
-/// Cycles so far, and when the last one began.
+/// What a controller looks at in every pool at each tick, beside slots and levels: on one cache line, since it is cold
+/// whenever somebody looks. Relaxed, all of it: each word is an account of its own.
+#[repr(C, align(64))]
+pub(crate) struct Watched {
+    /// Bytes that drainers condemned, ever; written under the drainer lock.
+    pub(crate) trimmed_bytes: AtomicU64,
+    /// Objects condemned and not dropped yet: no fewer than are in the list.
+    pub(crate) pending_objects: AtomicU64,
+    /// Bytes that were created for nobody; written by whoever prefills.
+    pub(crate) prefilled_bytes: AtomicU64,
+    /// The pool's age when the last cycle began, ns; written by whoever drives cycles.
+    pub(crate) last_cycle_ns: AtomicU64,
+    pub(crate) shown: Shown,
+}
+
+/// Cycles so far.
 pub(crate) struct Cycles {
     pub(crate) count: AtomicU64,
-    pub(crate) last: Mutex<Instant>,
     /// The pool's age at the latest cycles, ns, oldest in front: how many cycles a lease has seen.
     pub(crate) begun: Mutex<VecDeque<u64>>,
 }
@@ -93,7 +108,6 @@ pub(crate) struct Outside {
 /// Idle objects that drainers condemned; written under the drainer lock.
 pub(crate) struct Trimmed {
     pub(crate) objects: [AtomicU64; DropReason::ALL.len()],
-    pub(crate) bytes: AtomicU64,
     /// Bytes condemned and not dropped yet.
     pub(crate) pending_bytes: AtomicU64,
 }
@@ -101,7 +115,6 @@ pub(crate) struct Trimmed {
 /// Objects that were created for nobody; written by whoever prefills.
 pub(crate) struct Prefilled {
     pub(crate) objects: AtomicU64,
-    pub(crate) bytes: AtomicU64,
 }
 
 impl Shared {
@@ -139,21 +152,24 @@ impl Shared {
             },
             leases: Leases::new(),
             born_weight: AtomicU64::new(0),
+            watched: Watched {
+                trimmed_bytes: AtomicU64::new(0),
+                pending_objects: AtomicU64::new(0),
+                prefilled_bytes: AtomicU64::new(0),
+                last_cycle_ns: AtomicU64::new(0),
+                // Nothing expires of what a pool is built with.
+                shown: Shown::new(knobs.generation, u64::MAX, knobs.eviction.value),
+            },
             trimmed: Trimmed {
                 objects: std::array::from_fn(|_| AtomicU64::new(0)),
-                bytes: AtomicU64::new(0),
                 pending_bytes: AtomicU64::new(0),
             },
-            prefilled: Prefilled { objects: AtomicU64::new(0), bytes: AtomicU64::new(0) },
+            prefilled: Prefilled { objects: AtomicU64::new(0) },
             condemned: Mutex::new(VecDeque::new()),
             settings: Settings::new(set),
             trials: Trials::new(now),
             built: now,
-            cycles: Cycles {
-                count: AtomicU64::new(0),
-                last: Mutex::new(now),
-                begun: Mutex::new(VecDeque::new()),
-            },
+            cycles: Cycles { count: AtomicU64::new(0), begun: Mutex::new(VecDeque::new()) },
             name: name.into(),
             #[cfg(not(ebbpool_loom))]
             registry,
@@ -196,7 +212,12 @@ impl Shared {
 
     /// Time since the pool was built, ns.
     pub(crate) fn age_ns(&self) -> u64 {
-        u64::try_from(clock::now().saturating_duration_since(self.built).as_nanos()).unwrap_or(u64::MAX)
+        self.age_at_ns(clock::now())
+    }
+
+    /// The pool's age at that time, ns; 0 before it was built.
+    pub(crate) fn age_at_ns(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.built).as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Idle objects and bytes; a racing read.

@@ -20,7 +20,7 @@ impl Shared {
         let weight = node.weight();
         let _entry = self.enter_outside(); // the two counts below are one for a snapshot
         self.prefilled.objects.fetch_add(1, Relaxed);
-        self.prefilled.bytes.fetch_add(weight, Relaxed);
+        self.watched.prefilled_bytes.fetch_add(weight, Relaxed);
         let admitted = if self.is_overdrawn() {
             Err(DropReason::Pressure)
         } else {

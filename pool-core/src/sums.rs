@@ -3,11 +3,12 @@
 use crate::counters::Counters;
 use crate::drainer::Drainer;
 use crate::fence::Fenced;
+use crate::figures::Figures;
 use crate::notes::Seen;
 use crate::shared::{Shared, signed};
 use crate::stats::{DropReason, Gets, PoolStats};
+use crate::sync::PoisonError;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use crate::sync::{PoisonError, clock};
 
 impl Shared {
     /// Racing statistics.
@@ -26,12 +27,51 @@ impl Shared {
         self.sum(&total, idle, self.depot.level(), self.victim.level(), slots)
     }
 
+    /// The same without what would have to be allocated, copied at length or locked.
+    pub(crate) fn figures(&self) -> Figures {
+        let (mut total, mut in_slots) = (Lean::default(), (0, 0));
+        self.table.each_slot_of_late(|slot| {
+            in_slots = (in_slots.0 + slot.len() as u64, in_slots.1 + slot.bytes());
+            total.add(&slot.counters);
+        });
+        if self.outside.begun.load(Relaxed) > 0 {
+            total.add(&self.outside.counters);
+        }
+        let (in_depot, in_victim) = (self.depot.level_of_late(), self.victim.level_of_late());
+        let (capacity_objects, capacity_bytes) = self.account.credit.capacity();
+        let idle_bytes = in_slots.1 + in_depot.1 + in_victim.1;
+        Figures {
+            gets: total.outcomes.by_outcome(total.gets),
+            ghost_hits: self.account.ghosts.hits(),
+            idle_objects: in_slots.0 + in_depot.0 + in_victim.0,
+            idle_bytes,
+            lent_objects: total.gets.saturating_sub(total.kept + total.dropped),
+            lent_bytes: self.lent_bytes(total.flow_bytes, idle_bytes),
+            capacity_objects,
+            capacity_bytes,
+            expected_weight: self.expected_weight(),
+            arms: self.trials.arms(total.gets),
+            creates_timed: self.account.creates.timed(),
+            knobs_generation: self.knobs_generation(),
+        }
+    }
+
+    /// `flow_bytes`: what came into being in the hands of users, less what they dropped.
+    fn lent_bytes(&self, flow_bytes: u64, idle_bytes: u64) -> u64 {
+        let known = flow_bytes
+            .wrapping_add(self.watched.prefilled_bytes.load(Relaxed))
+            .wrapping_sub(self.watched.trimmed_bytes.load(Relaxed));
+        let lent = known.wrapping_sub(idle_bytes);
+        // A racing read may see an object in two levels at once; it then has fewer bytes than none.
+        if signed(lent) > i64::MAX / 4 { 0 } else { lent }
+    }
+
     /// Objects lent now, racing. Of a closed pool no slot of which is busy it is never too low.
     pub(crate) fn lent(&self) -> u64 {
         let mut total = Totals::default();
         self.table.with_slots(|slots| slots.for_each(|slot| total.add(&slot.counters)));
         total.add(&self.outside.counters);
-        total.gets.saturating_sub(total.returned())
+        total.lent()
     }
 
     /// Puts counters and levels together that the caller has read.
@@ -45,7 +85,7 @@ impl Shared {
     ) -> PoolStats {
         let (capacity_objects, capacity_bytes) = self.account.credit.capacity();
         let (recorded, missed) = self.leases.counts();
-        let (arms, lifetimes) = self.trials.summary(clock::now(), total.gets);
+        let (arms, lifetimes) = self.trials.summary(total.gets);
         let returned = total.returned();
         let prefilled = self.prefilled.objects.load(Relaxed);
         let created = total.created + prefilled;
@@ -55,25 +95,11 @@ impl Shared {
         }
         let idle_objects = in_slots.0 + in_depot.0 + in_victim.0;
         let idle_bytes = in_slots.1 + in_depot.1 + in_victim.1;
-        let known = total
-            .created_bytes
-            .wrapping_add(self.prefilled.bytes.load(Relaxed))
-            .wrapping_add(total.grown_bytes)
-            .wrapping_sub(total.dropped_bytes)
-            .wrapping_sub(self.trimmed.bytes.load(Relaxed));
-        let lent_bytes = known.wrapping_sub(idle_bytes);
-        let lent_objects = total.gets.saturating_sub(returned);
         let balance = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         PoolStats {
             name: self.name.to_string(),
             consistent: false,
-            gets: Gets {
-                hit: total.gets.saturating_sub(total.refilled + total.created),
-                refill: total.refilled.saturating_sub(total.revived),
-                victim: total.revived,
-                created: total.created.saturating_sub(total.bypassed),
-                bypassed: total.bypassed,
-            },
+            gets: total.outcomes().by_outcome(total.gets),
             ghost_hits: self.account.ghosts.hits(),
             returns_kept: total.kept,
             returns_dropped: total.dropped,
@@ -86,9 +112,11 @@ impl Shared {
             victim_objects: in_victim.0,
             victim_bytes: in_victim.1,
             cycles: self.cycles.count.load(Relaxed),
-            lent_objects,
-            // A racing read may see an object in two levels at once; it then has fewer bytes than none.
-            lent_bytes: if signed(lent_bytes) > i64::MAX / 4 { 0 } else { lent_bytes },
+            lent_objects: total.lent(),
+            lent_bytes: self.lent_bytes(
+                total.created_bytes.wrapping_add(total.grown_bytes).wrapping_sub(total.dropped_bytes),
+                idle_bytes,
+            ),
             condemned_objects: self.condemned.lock().unwrap_or_else(PoisonError::into_inner).len() as u64,
             condemned_bytes: self.trimmed.pending_bytes.load(Relaxed),
             capacity_objects,
@@ -174,6 +202,15 @@ impl Totals {
         self.kept + self.dropped.iter().sum::<u64>()
     }
 
+    fn outcomes(&self) -> Outcomes {
+        let Self { refilled, revived, bypassed, created, .. } = *self;
+        Outcomes { refilled, revived, bypassed, created }
+    }
+
+    fn lent(&self) -> u64 {
+        self.gets.saturating_sub(self.returned())
+    }
+
     fn add(&mut self, c: &Counters) {
         // Returns before gets: a racing sum may then count a lease as lent that has ended, never the reverse.
         // Acquire pairs with the release of operations outside (see `Entry::add`).
@@ -189,5 +226,53 @@ impl Totals {
         self.bypassed = self.bypassed.wrapping_add(c.bypassed.load(Acquire));
         self.refilled = self.refilled.wrapping_add(c.refilled.load(Acquire));
         self.gets = self.gets.wrapping_add(c.gets.load(Acquire));
+    }
+}
+
+/// The part of [`Totals`] that is read all the time.
+#[derive(Default)]
+struct Lean {
+    gets: u64,
+    kept: u64,
+    dropped: u64,
+    outcomes: Outcomes,
+    /// Created and grown, less dropped.
+    flow_bytes: u64,
+}
+
+/// Gets that were not served from the magazine.
+#[derive(Default)]
+struct Outcomes {
+    refilled: u64,
+    revived: u64,
+    bypassed: u64,
+    created: u64,
+}
+
+impl Lean {
+    /// In the order of [`Totals::add`], and for its reasons.
+    fn add(&mut self, c: &Counters) {
+        self.kept += c.kept.load(Acquire);
+        self.dropped += c.dropped_total.load(Acquire);
+        let flow = self.flow_bytes.wrapping_sub(c.dropped_bytes.load(Acquire));
+        let flow = flow.wrapping_add(c.created_bytes.load(Acquire));
+        self.flow_bytes = flow.wrapping_add(c.grown_bytes.load(Acquire));
+        self.outcomes.created += c.created.load(Acquire);
+        self.outcomes.revived += c.revived.load(Acquire);
+        self.outcomes.bypassed += c.bypassed.load(Acquire);
+        self.outcomes.refilled += c.refilled.load(Acquire);
+        self.gets += c.gets.load(Acquire);
+    }
+}
+
+impl Outcomes {
+    fn by_outcome(&self, gets: u64) -> Gets {
+        Gets {
+            hit: gets.saturating_sub(self.refilled + self.created),
+            refill: self.refilled.saturating_sub(self.revived),
+            victim: self.revived,
+            created: self.created.saturating_sub(self.bypassed),
+            bypassed: self.bypassed,
+        }
     }
 }

@@ -6,13 +6,17 @@
 
 use crate::events::{ARM, Arm, Due};
 use crate::lifetimes::Lifetimes;
-use crate::sync::{Mutex, PoisonError, clock::Instant, try_lock};
+use crate::sync::clock::{self, Instant};
+use crate::sync::{Mutex, PoisonError, try_lock};
 use crate::worth::Arms;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// What one pool's trials have found. Nothing is allocated before the first.
 pub(crate) struct Trials {
     state: Mutex<Option<Box<State>>>,
+    /// There was one. Std's own: it orders nothing, and saves a look under the lock.
+    have_begun: AtomicBool,
     built: Instant,
 }
 
@@ -50,7 +54,7 @@ const _: () = assert!(WARM_UP < ARM);
 
 impl Trials {
     pub(crate) fn new(built: Instant) -> Self {
-        Self { state: Mutex::new(None), built }
+        Self { state: Mutex::new(None), have_begun: AtomicBool::new(false), built }
     }
 
     /// Takes a lease's time. Lost if somebody reads at this moment: the return path never waits.
@@ -58,6 +62,9 @@ impl Trials {
         let Some(mut state) = try_lock(&self.state) else { return };
         // Allocated once in a pool's life.
         let state = state.get_or_insert_with(|| State::new((self.built, 0)));
+        if !self.have_begun.load(Relaxed) {
+            self.have_begun.store(true, Relaxed);
+        }
         let ring = match arm {
             Arm::Pooled => &mut state.pooled,
             Arm::Fresh => &mut state.fresh,
@@ -68,24 +75,39 @@ impl Trials {
         }
     }
 
-    /// The latest samples of both arms, put together. Sorts some hundred numbers if there are new ones.
-    pub(crate) fn summary(&self, now: Instant, gets: u64) -> (Arms, Lifetimes) {
+    /// The latest samples of both arms, put together, and how long leases lasted. Sorts some hundred numbers if there
+    /// are new ones.
+    pub(crate) fn summary(&self, gets: u64) -> (Arms, Lifetimes) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(state) = &mut *state else { return (Arms::default(), Lifetimes::default()) };
-        let total = state.pooled.total + state.fresh.total;
-        if total >= state.summarised + STALE {
-            let (since, gets_then) = state.since;
-            let seconds = now.saturating_duration_since(since).as_secs_f64();
-            let rate = if seconds > 0.0 { gets.saturating_sub(gets_then) as f64 / seconds } else { 0.0 };
-            state.summary = Arms::of(state.pooled.sorted(), state.fresh.sorted(), rate);
-            state.summarised = total;
-            state.since = (now, gets);
+        (state.arms(gets), state.lifetimes.clone())
+    }
+
+    /// The first half of [`summary`](Self::summary).
+    pub(crate) fn arms(&self, gets: u64) -> Arms {
+        if !self.have_begun.load(Relaxed) {
+            return Arms::default();
         }
-        (state.summary, state.lifetimes.clone())
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.as_mut().map_or_else(Arms::default, |state| state.arms(gets))
     }
 }
 
 impl State {
+    fn arms(&mut self, gets: u64) -> Arms {
+        let total = self.pooled.total + self.fresh.total;
+        if total >= self.summarised + STALE {
+            let now = clock::now();
+            let (since, gets_then) = self.since;
+            let seconds = now.saturating_duration_since(since).as_secs_f64();
+            let rate = if seconds > 0.0 { gets.saturating_sub(gets_then) as f64 / seconds } else { 0.0 };
+            self.summary = Arms::of(self.pooled.sorted(), self.fresh.sorted(), rate);
+            self.summarised = total;
+            self.since = (now, gets);
+        }
+        self.summary
+    }
+
     fn new(since: (Instant, u64)) -> Box<Self> {
         Box::new(Self {
             pooled: Ring::new(),

@@ -6,10 +6,14 @@
 use crate::node::NodePtr;
 use crate::notes::Seen;
 use crate::sync::clock::Instant;
-use crate::sync::{Mutex, MutexGuard, PoisonError, try_lock};
+use crate::sync::mirror::{Level, Mirror, Mirrored};
+use crate::sync::{Mutex, PoisonError, try_lock};
 use std::collections::VecDeque;
 
-pub(crate) struct Victim(Mutex<Content>);
+pub(crate) struct Victim {
+    content: Mutex<Content>,
+    shown: Mirror,
+}
 
 #[derive(Default)]
 struct Content {
@@ -37,12 +41,13 @@ pub(crate) struct Age {
 
 impl Victim {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Content::default()))
+        Self { content: Mutex::new(Content::default()), shown: Mirror::new() }
     }
 
     /// Takes up to `max` of the newest objects, the newest last; returns how many. Never waits: for gets.
     pub(crate) fn take(&self, max: usize, mut each: impl FnMut(NodePtr)) -> usize {
-        let Some(mut guard) = try_lock(&self.0) else { return 0 };
+        let Some(guard) = try_lock(&self.content) else { return 0 };
+        let mut guard = self.shown.hold(guard);
         let content = &mut *guard;
         let Some(batch) = content.batches.back_mut() else { return 0 };
         let rest = batch.nodes.len().saturating_sub(max);
@@ -91,8 +96,12 @@ impl Victim {
 
     /// Objects and bytes.
     pub(crate) fn level(&self) -> (u64, u64) {
-        let content = self.lock();
-        (content.objects, content.bytes)
+        self.lock().level()
+    }
+
+    /// The same without the lock: as it was last given back.
+    pub(crate) fn level_of_late(&self) -> (u64, u64) {
+        self.shown.level()
     }
 
     /// Objects by the cycle whose surplus they were, oldest first.
@@ -106,7 +115,13 @@ impl Victim {
         f(&mut content.batches.iter().flat_map(|batch| batch.nodes.iter().map(NodePtr::seen)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Content> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Mirrored<'_, Content> {
+        self.shown.hold(self.content.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Level for Content {
+    fn level(&self) -> (u64, u64) {
+        (self.objects, self.bytes)
     }
 }

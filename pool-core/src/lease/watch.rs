@@ -146,6 +146,9 @@ impl Leases {
     /// Sites with leases older than `older_than`, most leases first. Those leases are remembered as told, so that
     /// a later return counts as "after all".
     pub(crate) fn suspects(&self, older_than: Duration, clock: &Clock<'_>) -> Vec<Suspect> {
+        if self.stripes.get().is_none() {
+            return Vec::new(); // nothing was ever recorded, so nobody was told of anything
+        }
         let mut watch = self.watches().asked.lock().unwrap_or_else(PoisonError::into_inner);
         // Under the lock: what was read before another's look could be told after its return was counted.
         watch.look(&Look::now(self, clock), older_than)

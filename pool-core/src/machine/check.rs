@@ -4,7 +4,7 @@ use super::look::Look;
 use super::ticket::{Ledger, Place};
 use super::{InHand, Machine};
 use crate::shared::signed;
-use crate::{DropReason, LeaseLevel, PoolStats};
+use crate::{DropReason, Figures, LeaseLevel, PoolStats};
 
 impl Machine {
     /// Where nobody is in the middle of moving an object but those that `in_hand` counts.
@@ -111,11 +111,15 @@ impl Machine {
             ("returned to a closed pool", reason(DropReason::Closed), 0),
             ("cycles", stats.cycles, model.cycles),
         ];
+        let figures = Figures::of(stats, &self.managed.knobs());
         let mut wrong: Vec<_> = pairs
             .iter()
             .filter(|(_, said, counted)| said != counted)
             .map(|(what, said, counted)| format!("{what}: the pool says {said}, the model {counted}"))
             .collect();
+        if figures != self.managed.figures() {
+            wrong.push(format!("{figures:?}, but at a tick {:?}", self.managed.figures()));
+        }
         if stats.imbalance != 0 {
             wrong.push(format!("imbalance {}", stats.imbalance));
         }

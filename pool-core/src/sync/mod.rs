@@ -36,6 +36,7 @@ pub(crate) const STRIPES: usize = 1;
 mod line;
 #[cfg(not(ebbpool_loom))]
 mod lock;
+pub(crate) mod mirror;
 #[cfg(all(any(test, ebbpool_fuzz), not(ebbpool_loom)))]
 pub(crate) mod pretence;
 #[cfg(ebbpool_tsan)]

@@ -6,6 +6,9 @@ use crate::sync::atomic::Ordering::Relaxed;
 use crate::sync::{MutexGuard, PoisonError, try_lock};
 use std::ops::Deref;
 
+/// Where there are more ids than this, the list of slots is the shorter way, although it has a lock.
+const LOOKED_UP_MAX: u32 = 64;
+
 impl Table {
     /// More than there are slots, by a factor of two at most if ids are dense.
     pub(crate) fn slots_about(&self) -> usize {
@@ -24,6 +27,15 @@ impl Table {
     pub(crate) fn with_slots<O>(&self, f: impl FnOnce(&mut dyn ExactSizeIterator<Item = &Slot>) -> O) -> O {
         let owned = self.owned();
         f(&mut owned.slots.iter().map(Deref::deref))
+    }
+
+    /// Shows the slots without the lock: one that is made at this moment may be missed.
+    pub(crate) fn each_slot_of_late(&self, f: impl FnMut(&Slot)) {
+        let len = u32::try_from(self.slots_about()).unwrap_or(u32::MAX);
+        if len > LOOKED_UP_MAX {
+            return self.with_slots(|slots| slots.for_each(f));
+        }
+        (0..len).filter_map(|id| self.find(id)).for_each(f);
     }
 
     /// What there is, locked. If the lock is lost in a fork: the slots that can be found, which is what is to be freed

@@ -236,3 +236,69 @@ fn one_fence_serves_many_pools() {
         assert!(Instant::now() < until, "a fence for each pool");
     }
 }
+
+#[test]
+fn pools_take_turns_at_dropping_also_where_there_is_never_time_for_all() {
+    let registry = Registry::new();
+    let pool =
+        |n: usize| Pool::builder(&n.to_string()).registry(&registry).build_with(|| [0_u8; 64]).unwrap();
+    let pools: Vec<_> = (0..5).map(pool).collect();
+    for pool in &pools {
+        drop((0..3).map(|_| pool.get()).collect::<Vec<_>>());
+    }
+    registry.pass(Job::Reclaim { extra_bytes: u64::MAX });
+    let left = || pools.iter().map(|pool| pool.stats().condemned_objects).collect::<Vec<_>>();
+    for turn in 1..=15 {
+        let mut asked = 0;
+        let once = || {
+            asked += 1;
+            asked > 1
+        };
+        assert_eq!(registry.drop_condemned(Duration::ZERO, once), turn == 15, "after {turn} turns");
+        let left = left();
+        assert_eq!(left.iter().sum::<u64>(), 15 - turn, "one object a turn of no time");
+        assert!(left.iter().max().unwrap() - left.iter().min().unwrap() <= 1, "{left:?}");
+    }
+    assert!(pools.iter().all(|pool| !pool.managed().has_condemned()));
+}
+
+#[test]
+fn a_pass_has_a_job_for_each_pool_and_one_fence() {
+    let registry = Registry::new();
+    let pool = |name| Pool::builder(name).registry(&registry).build_with(|| [0_u8; 64]).unwrap();
+    let (a, b, c) = (pool("a"), pool("b"), pool("c"));
+    for pool in [&a, &b, &c] {
+        drop(pool.get());
+    }
+    let now = Instant::now();
+    let mut done = Vec::new();
+    registry.pass_over(
+        |pool| match pool.name() {
+            "a" => Some(Job::Reclaim { extra_bytes: u64::MAX }),
+            "b" => Some(Job::Cycle { now }),
+            _ => None,
+        },
+        |pool, collected| {
+            done.push((pool.name().to_owned(), collected.taken.objects, collected.cycle.is_some()));
+        },
+    );
+    assert_eq!(done, [("a".to_owned(), 1, false), ("b".to_owned(), 0, true)]);
+    assert_eq!([&a, &b, &c].map(|pool| pool.stats().cycles), [0, 1, 0]);
+    assert_eq!(c.managed().slots()[0].idle_objects, 1, "nobody went there");
+}
+
+#[test]
+fn the_list_is_the_same_until_a_pool_comes_or_goes() {
+    let registry = Registry::new();
+    let pool = |name| Pool::builder(name).registry(&registry).build_with(String::new).unwrap();
+    let (a, b) = (pool("a"), pool("b"));
+    let names = || registry.list().iter().map(|pool| pool.name().to_owned()).collect::<Vec<_>>();
+    let first = registry.list();
+    assert!(std::sync::Arc::ptr_eq(&first, &registry.list()));
+    drop(a);
+    assert_eq!((names(), first.len()), (vec!["b".to_owned()], 2));
+    let a = pool("a");
+    assert_eq!(names(), ["b", "a"], "in the order of their registration");
+    drop((a, b));
+    assert!(names().is_empty());
+}

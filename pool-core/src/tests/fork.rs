@@ -62,7 +62,6 @@ fn hold_all(pool: &Pool<Vec<u8>>, held: &Sender<()>, go: &Receiver<()>) {
     let shared = keeper.shared();
     let _drainer = shared.table.drainer();
     let _condemned = shared.condemned.lock().unwrap();
-    let _cycle = shared.cycles.last.try_lock().unwrap();
     let stand_still = || {
         held.send(()).unwrap();
         go.recv().unwrap();

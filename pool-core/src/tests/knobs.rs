@@ -204,3 +204,24 @@ fn a_create_that_panics_takes_nothing_from_the_next_get() {
     drop(pool.get());
     assert_eq!((pool.stats().gets.bypassed, pool.stats().gets.reused()), (1, 0));
 }
+
+#[test]
+fn what_is_shown_without_the_lock_follows_each_change_and_each_expiry() {
+    let pretence = crate::sync::pretence::Pretence::begin();
+    let pool = crate::Pool::new("shown", String::new).managed();
+    let shown =
+        || (pool.figures().knobs_generation, pool.drop_slice(), pool.cycle_is_due(crate::sync::clock::now()));
+    let usual = crate::Eviction::DEFAULT.slice();
+    assert_eq!(shown(), (0, usual, false));
+    let (second, slice) = (Duration::from_secs(1), Duration::from_millis(7));
+    let eviction = crate::Eviction::DEFAULT.with_cycle(2 * second).unwrap().with_slice(slice).unwrap();
+    let change = Change::operator("for a while").lasting(3 * second).unwrap();
+    pool.set(Setting::Eviction(eviction), change);
+    assert_eq!(shown(), (1, slice, false));
+    crate::sync::pretence::Pretence::advance(2 * second);
+    assert_eq!(shown(), (1, slice, true));
+    crate::sync::pretence::Pretence::advance(second);
+    assert_eq!(shown(), (2, usual, false), "it has expired, though nobody has read the knobs");
+    assert!(pool.knobs().generation == 2);
+    drop(pretence);
+}
