@@ -9,7 +9,7 @@ use crate::history::History;
 use crate::mode::Mode;
 use crate::postmortem::{Record, Ring};
 use crate::runner::{Handle, Runner};
-use crate::seen::{Seen, Senses};
+use crate::seen::{Seen, SeenPools, Senses};
 use crate::sense::lag::{self, Lags};
 use crate::shared::Shared;
 use crate::status::Status;
@@ -45,6 +45,8 @@ pub struct Controller {
     act: Act,
     history: History,
     canaries: Canaries,
+    /// As the last tick saw them: the next one writes over it.
+    pools: SeenPools,
     shared: Arc<Shared>,
     pub(crate) live: Live,
     /// The service's, to be watched once the controller runs.
@@ -77,8 +79,8 @@ impl Controller {
         live.choose_policy(&mut decider);
         let history = History::new(decider.policy_name());
         let act = Act::new(shared.registry.clone(), shared.mode());
-        let canaries = Canaries::default();
-        Self { senses, decider, act, history, canaries, shared, live, runtime, notes }
+        let (canaries, pools) = (Canaries::default(), SeenPools::default());
+        Self { senses, decider, act, history, canaries, pools, shared, live, runtime, notes }
     }
 
     /// One turn by hand: looks, decides, acts according to the mode, publishes. `now` should not fall; a time
@@ -88,9 +90,12 @@ impl Controller {
         let began = Instant::now();
         let at = now.saturating_duration_since(self.shared.started);
         self.follow_config(at);
-        let seen = self.senses.look(at, now, &self.shared.registry);
+        let pools = std::mem::take(&mut self.pools);
+        let mut seen = self.senses.look(pools, (at, now), &self.shared.registry);
         let status = self.turn(began, (at, now), &seen);
         seen.tell_suspects(); // last: whoever listens keeps nothing waiting but the next turn
+        seen.pools.part();
+        self.pools = seen.pools;
         status
     }
 
@@ -122,10 +127,10 @@ impl Controller {
             let mut status = self.history.record((at, mode), seen, None, &done, &self.shared.registry);
             status.inputs = Some(seen.inputs(self.act.knobs(), &done));
             status.config = self.live.status();
-            status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools);
+            status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools.managed);
             return self.shared.publish(status);
         }
-        self.act.be(mode, &seen.managed);
+        self.act.be(mode, &seen.pools.managed);
         let done_before = self.act.done();
         let mut inputs = seen.inputs(self.act.knobs(), &done_before);
         self.live.add_floors(&mut inputs);
@@ -134,10 +139,10 @@ impl Controller {
             journal(&journal_line(at, &inputs, &plan));
         }
         self.shared.valve.set(&inputs, seen.lent_bytes(), plan.is_reclaimable);
-        let done = self.act.carry_out(at, now, &seen.managed, &plan, inputs.limit_bytes);
+        let done = self.act.carry_out(at, now, &seen.pools, &plan, inputs.limit_bytes);
         let mut status = self.history.record((at, mode), seen, Some(plan), &done, &self.shared.registry);
         status.config = self.live.status();
-        status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools);
+        status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools.managed);
         status.tick_time = began.elapsed();
         self.shared.lease.renew(at, inputs.limit_bytes);
         if let Some(ring) = &mut self.notes.ring {

@@ -166,12 +166,36 @@ fn suspects_are_looked_up_once_a_second_and_reach_the_decision() {
     let suspect = Suspect::by_site([lease(1), lease(2)]).remove(0);
     let sites = |rig: &mut Rig| {
         rig.ticks += 1;
-        let seen = rig.controller.senses.look(TICK * rig.ticks, Instant::now(), &rig.registry);
+        let now = (TICK * rig.ticks, Instant::now());
+        let seen = rig.controller.senses.look(SeenPools::default(), now, &rig.registry);
         seen.pools[0].suspect_sites
     };
     assert_eq!(sites(&mut rig), 0);
     rig.pool.set_suspects(vec![suspect.clone(), Suspect { count: 0, ..suspect }]);
     assert_eq!([(); 4].map(|()| sites(&mut rig)), [0, 0, 0, 1], "those that came back do not count");
+}
+
+#[test]
+fn pools_take_turns_to_be_looked_at_and_each_has_one_a_second() {
+    let mut rig = Rig::new(Mode::Observe, None);
+    let others = ["b", "c", "d", "e"].map(FakePool::new);
+    for pool in &others {
+        rig.registry.register(Arc::clone(pool) as Arc<dyn Managed>).expect("a fresh name");
+    }
+    let site = Location::caller();
+    let lease = OpenLease { id: 1, site, age: Duration::from_secs(9), thread: None, span: None };
+    for pool in others.iter().chain([&rig.pool]) {
+        pool.set_suspects(Suspect::by_site([lease.clone()]));
+    }
+    let mut pools = SeenPools::default();
+    let mut known = |ms| {
+        let now = (Duration::from_millis(ms), Instant::now());
+        pools = rig.controller.senses.look(std::mem::take(&mut pools), now, &rig.registry).pools;
+        pools.iter().map(|pool| pool.suspect_sites).collect::<Vec<_>>()
+    };
+    assert_eq!(known(0), [1, 0, 0, 0, 1], "a and e");
+    assert_eq!(known(250), [1, 1, 0, 0, 1]);
+    assert_eq!(known(999), [1, 1, 1, 1, 1], "late ones catch up");
 }
 
 /// Says what the test tells it to.

@@ -2,6 +2,7 @@
 //!
 //! All pools together: what makes creates slow is the process's lack of memory, not one pool's. Decides nothing.
 
+use crate::seen::SeenPools;
 use crate::sense::PauseSample;
 use pool_core::Lifetimes;
 use std::collections::{BTreeMap, VecDeque};
@@ -15,40 +16,64 @@ const LOOKS_MAX: u32 = 16;
 /// Timed creates by the lower bound of their time, ns.
 pub(crate) type Counts = BTreeMap<u64, u64>;
 
-/// Follows the histograms.
+/// Follows the histograms. Those that have no more creates than at the last look are not read again.
 #[derive(Debug, Default)]
 pub(crate) struct Creates {
     looks: VecDeque<(Duration, Counts)>,
+    /// Of all pools, now.
+    sum: Counts,
+    /// What of that each pool has, in their order; most have none.
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Part {
+    timed: u64,
+    times: Option<Box<Lifetimes>>,
 }
 
 impl Creates {
     /// Takes the histograms of all pools and returns the 99th percentile of the last two seconds, ns: the lower bound of
     /// its bucket, so half of the truth at worst. `None` if too few were timed.
-    pub(crate) fn p99_ns<'a>(
-        &mut self,
-        at: Duration,
-        pools: impl Iterator<Item = &'a Lifetimes>,
-    ) -> Option<u64> {
-        let now = counts(pools);
+    pub(crate) fn p99_ns(&mut self, at: Duration, pools: &SeenPools) -> Option<u64> {
+        if pools.are_others || self.parts.len() != pools.len() {
+            self.sum.clear();
+            self.parts = vec![Part::default(); pools.len()];
+        }
+        for ((pool, managed), part) in pools.iter().zip(pools.managed.iter()).zip(&mut self.parts) {
+            if pool.figures.creates_timed != part.timed {
+                part.timed = pool.figures.creates_timed;
+                let times = Box::new(managed.create_times());
+                add(&mut self.sum, &times, u64::wrapping_add);
+                if let Some(before) = part.times.replace(times) {
+                    add(&mut self.sum, &before, u64::wrapping_sub);
+                }
+            }
+        }
         let window = PauseSample::WINDOW;
         while self.looks.get(1).is_some_and(|(then, _)| *then + window <= at) {
             self.looks.pop_front();
         }
-        let p99 = self.looks.front().and_then(|(_, before)| percentile_99(before, &now));
+        let p99 = self.looks.front().and_then(|(_, before)| percentile_99(before, &self.sum));
         if self.looks.back().is_none_or(|(last, _)| at >= *last + window / LOOKS_MAX) {
-            self.looks.push_back((at, now));
+            self.looks.push_back((at, self.sum.clone()));
         }
         p99
     }
 }
 
-/// The histograms, all in one.
-pub(crate) fn counts<'a>(pools: impl Iterator<Item = &'a Lifetimes>) -> Counts {
+/// The times of one pool's creates.
+pub(crate) fn counts(times: &Lifetimes) -> Counts {
     let mut counts = Counts::new();
-    for (from, _, count) in pools.flat_map(Lifetimes::buckets) {
-        *counts.entry(u64::try_from(from.as_nanos()).unwrap_or(u64::MAX)).or_default() += count;
-    }
+    add(&mut counts, times, u64::wrapping_add);
     counts
+}
+
+fn add(sum: &mut Counts, times: &Lifetimes, op: fn(u64, u64) -> u64) {
+    for (from, _, count) in times.buckets() {
+        let bucket = sum.entry(u64::try_from(from.as_nanos()).unwrap_or(u64::MAX)).or_default();
+        *bucket = op(*bucket, count);
+    }
 }
 
 /// The 99th percentile of what came between, ns: the lower bound of its bucket. `None` if it is too little.
@@ -73,6 +98,9 @@ pub(crate) fn percentile_99(before: &Counts, now: &Counts) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake::FakePool;
+    use pool_core::Managed;
+    use std::sync::Arc;
 
     fn times(fast: u32, slow: u32) -> Lifetimes {
         let mut times = Lifetimes::default();
@@ -83,8 +111,18 @@ mod tests {
 
     #[test]
     fn the_percentile_is_of_what_was_created_of_late() {
-        let (mut creates, s) = (Creates::default(), Duration::from_secs);
-        let mut look = |at, pools: &[Lifetimes]| creates.p99_ns(s(at), pools.iter());
+        let (mut creates, mut seen, s) = (Creates::default(), SeenPools::default(), Duration::from_secs);
+        let fakes = [FakePool::new("a"), FakePool::new("b")];
+        let lists: [Arc<[Arc<dyn Managed>]>; 3] = [0, 1, 2]
+            .map(|n| fakes.iter().take(n).map(|fake| Arc::clone(fake) as Arc<dyn Managed>).collect());
+        let mut look = |at, pools: &[Lifetimes]| {
+            for (fake, times) in fakes.iter().zip(pools) {
+                fake.set_stats(|stats| stats.creates = times.clone());
+            }
+            seen.meet(Arc::clone(&lists[pools.len()]));
+            seen.look();
+            creates.p99_ns(s(at), &seen)
+        };
         assert_eq!(look(0, &[times(100, 100)]), None, "nothing to compare with");
         assert_eq!(look(1, &[times(110, 100), times(9, 0)]), None, "19 are too few");
         assert_eq!(look(2, &[times(190, 101), times(9, 0)]), Some(1024), "one of a hundred is above it");

@@ -58,7 +58,7 @@ impl History {
         let memory = &seen.memory;
         let (limit_bytes, usage_bytes) = (memory.limit.value(), memory.usage.value());
         let sum = |of: fn(&SeenPool) -> u64| seen.pools.iter().map(of).sum::<u64>();
-        let (idle, lent) = (sum(|p| p.stats.idle_bytes), sum(|p| p.stats.lent_bytes));
+        let (idle, lent) = (sum(|p| p.figures.idle_bytes), sum(|p| p.figures.lent_bytes));
         self.lent_peak_bytes = self.lent_peak_bytes.max(lent);
         let peaks = [usage_bytes, memory.usage_raw.value(), memory.kernel_peak];
         self.peak_bytes = peaks.into_iter().flatten().fold(self.peak_bytes, u64::max);
@@ -98,8 +98,11 @@ impl History {
         };
         let pools = seen.pools.iter().enumerate().map(|(at, pool)| brief(at, pool, plan.as_ref())).collect();
         let decisions_by_reason = self.by_reason.clone();
-        let of_pool = |pool: &SeenPool| overrides::of_pool(&pool.stats.name, &pool.knobs);
-        let overrides = seen.pools.iter().flat_map(of_pool).collect();
+        // With the time that is left, and so read anew.
+        let by_person =
+            seen.pools.iter().zip(seen.pools.managed.iter()).filter(|(pool, _)| pool.held.is_persons);
+        let overrides =
+            by_person.flat_map(|(pool, managed)| overrides::of_pool(&pool.name, &managed.knobs())).collect();
         Status {
             memory,
             pools,
@@ -131,16 +134,16 @@ impl History {
 }
 
 fn brief(at: usize, pool: &SeenPool, plan: Option<&Plan>) -> PoolBrief {
-    let is_it = |planned: &&PoolPlan| planned.name == pool.stats.name;
+    let is_it = |planned: &&PoolPlan| planned.name == pool.name;
     // Plans come in the order of the pools; a policy may leave some out.
     let planned =
         plan.and_then(|plan| plan.pools.get(at).filter(is_it).or_else(|| plan.pools.iter().find(is_it)));
     PoolBrief {
-        name: pool.stats.name.clone(),
-        idle_bytes: pool.stats.idle_bytes,
-        lent_bytes: pool.stats.lent_bytes,
-        capacity_bytes: pool.stats.capacity_bytes,
-        hit_ratio: pool.stats.gets.hit_ratio(),
+        name: pool.name.clone(),
+        idle_bytes: pool.figures.idle_bytes,
+        lent_bytes: pool.figures.lent_bytes,
+        capacity_bytes: pool.figures.capacity_bytes,
+        hit_ratio: pool.figures.gets.hit_ratio(),
         lost_estimate: planned.map_or(0, |planned| planned.lost_estimate),
     }
 }

@@ -162,8 +162,8 @@ impl Collector for Metrics {
         let status = handle.status();
         collect_controller(&mut samples, &handle, &status);
         collect_changes(&mut samples, &status, &handle.overrides());
-        for pool in handle.shared().registry.pools() {
-            let lost = status.pools.iter().find(|brief| brief.name == pool.name());
+        for (at, pool) in handle.shared().registry.list().iter().enumerate() {
+            let lost = status.brief(at, pool.name());
             let suspects = pool.suspects(handle.shared().suspect_after()).iter().map(|s| s.count).sum();
             collect_pool(&mut samples, pool.as_ref(), lost.map_or(0, |brief| brief.lost_estimate), suspects);
         }

@@ -1,20 +1,24 @@
 //! What one tick sees: memory, heap and pools, taken together. Turns it into inputs for the decision.
 
-use crate::act::{Base, Done, Knobs, is_pinned};
+mod pools;
+
+pub(crate) use self::pools::{SeenPool, SeenPools};
+
+use crate::act::{Done, Knobs};
 use crate::creates::Creates;
-use crate::decide::{Inputs, PauseInputs, PoolInputs};
+use crate::decide::{Inputs, PauseInputs};
 use crate::heap::Heap;
 use crate::sense::lag::Probes;
 use crate::sense::pause::Pauses;
 use crate::sense::{LimitSource, MemorySample, MemorySensor, PauseSample};
-use pool_core::{Managed, PoolStats, Registry, Worth};
-use std::collections::BTreeMap;
+use pool_core::Registry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Suspects are looked up this often: a pool reads its whole table of leases for it.
+/// Suspects of a pool are looked up this often: it reads its whole table of leases for it.
 const SUSPECTS_EVERY: Duration = Duration::from_secs(1);
+/// The pools take turns, so that no tick has all of that to do. When each turn is due first, ms.
+const SUSPECTS_TURNS_MS: [u64; 4] = [0, 250, 500, 750];
 
 /// The senses of a controller.
 #[derive(Debug)]
@@ -26,8 +30,8 @@ pub(crate) struct Senses {
     heap: Heap,
     creates: Creates,
     suspect_after: Duration,
-    suspect_sites: BTreeMap<String, u64>,
-    suspects_due: Duration,
+    /// When each turn is due.
+    suspects_due: [Duration; SUSPECTS_TURNS_MS.len()],
 }
 
 /// What was seen at one moment.
@@ -37,17 +41,8 @@ pub(crate) struct Seen {
     pub(crate) create_p99_ns: Option<u64>,
     pub(crate) heap_free_bytes: Option<u64>,
     pub(crate) grant_left_bytes: Option<i64>,
-    /// The pools that follow, as they can be acted upon.
-    pub(crate) managed: Vec<Arc<dyn Managed>>,
-    pub(crate) pools: Vec<SeenPool>,
-    suspects_looked_up: bool,
-}
-
-/// One pool at that moment.
-pub(crate) struct SeenPool {
-    pub(crate) stats: PoolStats,
-    pub(crate) knobs: pool_core::Knobs,
-    pub(crate) suspect_sites: u64,
+    pub(crate) pools: SeenPools,
+    suspects_looked_up: [bool; SUSPECTS_TURNS_MS.len()],
 }
 
 impl Senses {
@@ -59,8 +54,7 @@ impl Senses {
             heap: Heap::default(),
             creates: Creates::default(),
             suspect_after,
-            suspect_sites: BTreeMap::new(),
-            suspects_due: Duration::ZERO,
+            suspects_due: SUSPECTS_TURNS_MS.map(Duration::from_millis),
         }
     }
 
@@ -73,76 +67,49 @@ impl Senses {
         self.memory = memory;
     }
 
-    /// Looks at everything once. Memory and pools are read right after each other: the law subtracts one from
-    /// the other.
-    pub(crate) fn look(&mut self, at: Duration, now: Instant, registry: &Registry) -> Seen {
+    /// Looks at everything once; `pools` are as the last look left them. Memory and pools are read right after each
+    /// other: the law subtracts one from the other.
+    pub(crate) fn look(
+        &mut self,
+        mut pools: SeenPools,
+        (at, now): (Duration, Instant),
+        registry: &Registry,
+    ) -> Seen {
         let pause = self.pauses.look(at, now, &self.probes);
         let heap_free_bytes = self.heap.free_bytes(at);
-        let managed = registry.pools();
+        pools.meet(registry.list());
         let memory = self.memory.sample();
-        let figures: Vec<_> = managed.iter().map(|pool| (pool.stats(), pool.knobs())).collect();
+        pools.look();
         let grant_left_bytes = registry.grant().left();
-        let create_p99_ns = self.creates.p99_ns(at, figures.iter().map(|(stats, _)| &stats.creates));
-        let suspects_looked_up = self.look_for_suspects(at, &managed);
-        let sites = |name: &str| self.suspect_sites.get(name).copied().unwrap_or(0);
-        let pools = figures.into_iter().map(|(stats, knobs)| {
-            let suspect_sites = sites(&stats.name);
-            SeenPool { stats, knobs, suspect_sites }
-        });
-        let pools = pools.collect();
-        Seen {
-            memory,
-            pause,
-            create_p99_ns,
-            heap_free_bytes,
-            grant_left_bytes,
-            managed,
-            pools,
-            suspects_looked_up,
+        let create_p99_ns = self.creates.p99_ns(at, &pools);
+        let suspects_looked_up = self.suspects_due.map(|due| at >= due);
+        for due in self.suspects_due.iter_mut().filter(|due| at >= **due) {
+            *due = at + SUSPECTS_EVERY;
         }
-    }
-
-    /// Whether it was time to.
-    fn look_for_suspects(&mut self, at: Duration, pools: &[Arc<dyn Managed>]) -> bool {
-        if at < self.suspects_due {
-            return false;
-        }
-        self.suspects_due = at + SUSPECTS_EVERY;
-        let sites = |pool: &Arc<dyn Managed>| {
-            let sites = pool.suspects(self.suspect_after).iter().filter(|suspect| suspect.count > 0).count();
-            (pool.name().to_owned(), u64::try_from(sites).unwrap_or(u64::MAX))
-        };
-        self.suspect_sites = pools.iter().map(sites).collect();
-        true
+        pools.look_for_suspects(self.suspect_after, in_turn(&suspects_looked_up));
+        Seen { memory, pause, create_p99_ns, heap_free_bytes, grant_left_bytes, pools, suspects_looked_up }
     }
 }
 
-impl SeenPool {
-    /// What a reuse saves, once enough leases have been timed to say.
-    fn saved_ns(&self) -> Option<f64> {
-        let arms = &self.stats.arms;
-        let enough = arms.pooled.samples.min(arms.fresh.samples) >= Worth::SAMPLES;
-        enough.then(|| self.stats.worth().saved_ns_per_lease.max(0.0))
-    }
-
-    fn floor_bytes(&self) -> u64 {
-        let objects = u64::from(self.knobs.capacity.value.objects_floor());
-        objects.saturating_mul(self.stats.expected_weight)
-    }
+/// Whether it is the turn of the pool that stands there.
+fn in_turn(turns: &[bool]) -> impl Fn(usize) -> bool {
+    |at| turns[at % turns.len()]
 }
 
 impl Seen {
     /// Has each pool tell its listeners what is new, as often as suspects are looked up. They are somebody's code:
     /// what panics there has been printed, and ends nothing here.
     pub(crate) fn tell_suspects(&self) {
-        for pool in self.managed.iter().filter(|_| self.suspects_looked_up) {
+        let is_its_turn = in_turn(&self.suspects_looked_up);
+        let pools = self.pools.managed.iter().enumerate().filter(|(at, _)| is_its_turn(*at));
+        for (_, pool) in pools {
             let _ = catch_unwind(AssertUnwindSafe(|| pool.tell_suspects()));
         }
     }
 
     /// What all pools together have lent.
     pub(crate) fn lent_bytes(&self) -> u64 {
-        self.pools.iter().map(|pool| pool.stats.lent_bytes).sum()
+        self.pools.iter().map(|pool| pool.figures.lent_bytes).sum()
     }
 
     fn pause_inputs(&self) -> PauseInputs {
@@ -161,30 +128,6 @@ impl Seen {
     /// The figures a decision is made of, with the knobs as the decision should see them.
     pub(crate) fn inputs(&self, knobs: &Knobs, done: &Done) -> Inputs {
         let memory = &self.memory;
-        let pool = |pool: &SeenPool| {
-            let base = Base::of(&pool.knobs);
-            PoolInputs {
-                name: pool.stats.name.clone(),
-                idle_objects: pool.stats.idle_objects,
-                idle_bytes: pool.stats.idle_bytes,
-                lent_objects: pool.stats.lent_objects,
-                lent_bytes: pool.stats.lent_bytes,
-                gets_total: pool.stats.gets.total(),
-                created_total: pool.stats.gets.created,
-                ghost_hits_total: pool.stats.ghost_hits,
-                saved_ns: pool.saved_ns(),
-                expected_weight_bytes: pool.stats.expected_weight,
-                capacity_bytes: knobs.capacity_bytes(&pool.stats.name, &pool.knobs.capacity),
-                capacity_objects: pool.stats.capacity_objects,
-                floor_bytes: pool.floor_bytes(),
-                weight: pool.knobs.priority.value.weight(),
-                pinned: is_pinned(&pool.knobs),
-                suspect_sites: pool.suspect_sites,
-                evict_ratio: base.sampling.evict_ratio().get(),
-                cycle_ms: u64::try_from(base.eviction.cycle().as_millis()).unwrap_or(u64::MAX),
-                slice_us: u64::try_from(base.eviction.slice().as_micros()).unwrap_or(u64::MAX),
-            }
-        };
         Inputs {
             limit_bytes: memory.limit.value(),
             usage_bytes: memory.usage.value(),
@@ -198,7 +141,7 @@ impl Seen {
             purges_total: done.purges_total,
             psi_some_ratio: self.pause.psi_some_ratio.value(),
             pause: self.pause_inputs(),
-            pools: self.pools.iter().map(pool).collect(),
+            pools: self.pools.inputs(knobs),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::canary::CanaryStatus;
 use crate::config::ConfigStatus;
-use crate::decide::{Inputs, Plan, Pressure, State};
+use crate::decide::{Inputs, Plan, PoolName, Pressure, State};
 use crate::overrides::Override;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -35,6 +35,14 @@ pub struct Status {
     /// How long this tick took.
     #[serde(skip)]
     pub tick_time: Duration,
+}
+
+impl Status {
+    /// The pool of that name, which probably stands there: nobody has to search for each of thousands.
+    pub(crate) fn brief(&self, at: usize, name: &str) -> Option<&PoolBrief> {
+        let is_it = |brief: &&PoolBrief| brief.name == name;
+        self.pools.get(at).filter(is_it).or_else(|| self.pools.iter().find(is_it))
+    }
 }
 
 /// Memory and decisions. Bytes unless named otherwise; a figure that is not known is `null`, never 0.
@@ -145,7 +153,7 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PoolBrief {
     /// The name.
-    pub name: String,
+    pub name: PoolName,
     /// Idle bytes.
     pub idle_bytes: u64,
     /// Lent bytes.

@@ -5,7 +5,7 @@
 //! pool starves: what is lost fills its share, and what still works is dropped on return.
 
 use pool_controller::decide::leak::LeakWatch;
-use pool_controller::decide::{Inputs, Plan, Policy, Reason};
+use pool_controller::decide::{Inputs, Plan, Policy, PoolName, Reason};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(super) struct LeakedAsBudget {
     inner: Box<dyn Policy>,
     watch: LeakWatch,
     /// What was taken off each pool's capacity with the last plan.
-    booked_bytes: BTreeMap<String, u64>,
+    booked_bytes: BTreeMap<PoolName, u64>,
 }
 
 impl LeakedAsBudget {

@@ -55,7 +55,7 @@ impl Context {
             source: moment.source.clone(),
             limit_kind: moment.limit_kind.clone(),
             level: moment.inputs.level.clone(),
-            pools: moment.inputs.pools.iter().map(|pool| pool.name.clone()).collect(),
+            pools: moment.inputs.pools.iter().map(|pool| pool.name.as_str().to_owned()).collect(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Context {
         let said = [&self.policy, &self.mode, &self.source, &self.limit_kind, &self.level];
         said == [&moment.policy, &moment.mode, &moment.source, &moment.limit_kind, &inputs.level]
             && self.pools.len() == inputs.pools.len()
-            && self.pools.iter().zip(&inputs.pools).all(|(name, pool)| *name == pool.name)
+            && self.pools.iter().zip(&inputs.pools).all(|(name, pool)| *name == *pool.name)
     }
 }
 

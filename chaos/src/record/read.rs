@@ -146,7 +146,7 @@ impl Reader {
     }
 
     fn change(&mut self, context: Context) {
-        let pool = |name: &String| PoolInputs { name: name.clone(), ..PoolInputs::default() };
+        let pool = |name: &String| PoolInputs { name: name.into(), ..PoolInputs::default() };
         self.now.policy.clone_from(&context.policy);
         self.now.mode.clone_from(&context.mode);
         self.now.source.clone_from(&context.source);
@@ -180,7 +180,11 @@ impl Reader {
         }
         for pool in &mut self.now.inputs.pools {
             let fresh = || vec![Cell::default(); self.pool_places.len()];
-            take(self.pools.entry(pool.name.clone()).or_insert_with(fresh), &self.pool_places, pool);
+            take(
+                self.pools.entry(pool.name.as_str().to_owned()).or_insert_with(fresh),
+                &self.pool_places,
+                pool,
+            );
         }
         self.keep();
         Ok(())

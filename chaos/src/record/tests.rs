@@ -18,7 +18,7 @@ impl Noise {
 fn service(pools: usize, busy: usize, moments: u64) -> Vec<Moment> {
     let mut noise = Noise(7);
     let mut now = Moment { policy: "tide".into(), mode: "enforce".into(), ..Moment::default() };
-    let pool = |n: usize| PoolInputs { name: format!("service.pool-{n}"), ..PoolInputs::default() };
+    let pool = |n: usize| PoolInputs { name: format!("service.pool-{n}").into(), ..PoolInputs::default() };
     now.inputs =
         Inputs { limit_bytes: Some(1 << 30), pools: (0..pools).map(pool).collect(), ..Inputs::default() };
     let step = |tick: u64| {

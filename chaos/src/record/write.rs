@@ -48,10 +48,10 @@ impl<W: Write> Recorder<W> {
         let mut next = 0;
         for (n, pool) in moment.inputs.pools.iter().enumerate() {
             // One lookup without a copy of the name: a name is new once.
-            if !self.pools.contains_key(&pool.name) {
-                self.pools.insert(pool.name.clone(), [Cell::default(); POOL_FIGURES.len()]);
+            if !self.pools.contains_key(pool.name.as_str()) {
+                self.pools.insert(pool.name.as_str().to_owned(), [Cell::default(); POOL_FIGURES.len()]);
             }
-            let Some(cells) = self.pools.get_mut(&pool.name) else { continue };
+            let Some(cells) = self.pools.get_mut(pool.name.as_str()) else { continue };
             let mut figures = String::new();
             write_cells(&mut figures, cells, &POOL_FIGURES, pool);
             if figures.is_empty() {

@@ -8,7 +8,7 @@
 
 use super::random::Random;
 use super::world::Start;
-use pool_controller::decide::{PoolInputs, PoolPlan};
+use pool_controller::decide::{PoolInputs, PoolName, PoolPlan};
 use std::collections::VecDeque;
 
 /// Objects in a magazine at most.
@@ -20,7 +20,7 @@ const CYCLE_MS: u64 = 10_000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
-    name: String,
+    name: PoolName,
     /// Of an idle object, bytes.
     pub(super) weight: u64,
     /// Of one that is lent.
@@ -74,7 +74,7 @@ pub(super) struct Served {
 impl Pool {
     pub(super) fn new(start: &Start) -> Self {
         Self {
-            name: start.name.clone(),
+            name: start.name.as_str().into(),
             weight: start.weight,
             lent_weight: start.weight,
             expected_weight: start.weight,

@@ -4,7 +4,7 @@ use super::demand::Demand;
 use super::optimum::optimum_ns;
 use super::run::{Listener, Outcome, run, run_heard};
 use super::{SCENARIOS, Scenario, scenario_by_name};
-use pool_controller::decide::{Inputs, POLICIES, Plan, Policy, Reason, policy_by_name, safe_bytes};
+use pool_controller::decide::{Inputs, POLICIES, Plan, Policy, PoolName, Reason, policy_by_name, safe_bytes};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Default)]
 struct Checks {
     /// What each pool may hold, as far as a plan has said so: bytes, objects, share of gets that reuse.
-    before: BTreeMap<String, (u64, u64, f64)>,
+    before: BTreeMap<PoolName, (u64, u64, f64)>,
     decisions: u64,
     invalid: u64,
 }

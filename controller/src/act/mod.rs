@@ -1,12 +1,13 @@
 //! Act: carries a plan out. The only part that writes knobs.
 //!
 //! ```text
-//!  Plan ─► knobs ─► cycles that are due ─► trim (depots, one pass, drops by slice) ─► purge (a thread of its own)
+//!  Plan ─► knobs ─► depots above capacity ─► one pass: cycles, trims ─► drops by slice ─► purge (its own thread)
 //!            └───── grant                        watchdog: if no plan comes, the safe capacity
 //! ```
 //!
 //! Knows pools only as [`Managed`], and does not judge a plan.
 
+mod held;
 mod knobs;
 mod operator;
 mod person;
@@ -15,14 +16,15 @@ mod trim;
 mod tuning;
 pub(crate) mod watchdog;
 
+pub(crate) use held::Held;
+pub(crate) use knobs::Knobs;
 use knobs::Written;
-pub(crate) use knobs::{Knobs, is_pinned};
 pub(crate) use operator::Operator;
 pub(crate) use person::{NotSet, Person, withdraw};
-pub(crate) use tuning::Base;
 
 use crate::decide::Plan;
 use crate::mode::Mode;
+use crate::seen::SeenPools;
 use pool_core::{Managed, Registry};
 use purge::Purger;
 use std::sync::Arc;
@@ -50,13 +52,15 @@ pub(crate) struct Act {
     knobs: Knobs,
     purger: Purger,
     trimmed_bytes_total: u64,
+    /// When pools last had cycles.
+    last: Option<Instant>,
     mode: Mode,
 }
 
 impl Act {
     pub(crate) fn new(registry: Registry, mode: Mode) -> Self {
         let (knobs, purger) = (Knobs::new(mode == Mode::Enforce), Purger::default());
-        Self { registry, knobs, purger, trimmed_bytes_total: 0, mode }
+        Self { registry, knobs, purger, trimmed_bytes_total: 0, last: None, mode }
     }
 
     /// From now on in `mode`. Who ends to enforce lifts the grant, since nobody would refill it; who begins to observe
@@ -93,13 +97,13 @@ impl Act {
         }
     }
 
-    /// Carries `plan` out on `pools`. `at` and `now` are the same moment; `limit_bytes`: to tell a real turn of a knob
-    /// from jitter.
+    /// Carries `plan` out on the pools that were seen. `at` and `now` are the same moment; `limit_bytes`: to tell a real
+    /// turn of a knob from jitter.
     pub(crate) fn carry_out(
         &mut self,
         at: Duration,
         now: Instant,
-        pools: &[Arc<dyn Managed>],
+        seen: &SeenPools,
         plan: &Plan,
         limit_bytes: Option<u64>,
     ) -> Done {
@@ -110,11 +114,11 @@ impl Act {
         if enforce {
             self.registry.grant().set(plan.grant_bytes);
         }
-        let Written { changed, cut } = self.knobs.apply(pools, plan, limit_bytes);
+        let Written { changed, cut } = self.knobs.apply(seen, plan, limit_bytes);
         if enforce {
-            // What nobody wanted goes before what somebody may want again.
-            self.registry.cycle(now);
-            self.trimmed_bytes_total += trim::trim(&self.registry, pools, cut);
+            let since_last = now.saturating_duration_since(self.last.replace(now).unwrap_or(now));
+            let cycles_max = trim::cycles_max(seen, plan, since_last);
+            self.trimmed_bytes_total += trim::trim(&self.registry, seen, &cut, (now, cycles_max));
             self.take_back_credits(plan.grant_bytes);
             if plan.purge {
                 self.purger.ask(at, plan.state);

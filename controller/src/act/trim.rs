@@ -1,55 +1,112 @@
-//! Trims: what is idle above capacity goes, in slices.
+//! Trims: what is idle above capacity goes, in slices; and the cycles that are due.
 //!
-//! Depots first, which needs no fence; a pass over the magazines only if that was not enough. Drops are other
-//! people's code: they run here in turns of at most half a millisecond a pool, with the thread given up between
-//! them, and what is not done in time waits for the next tick. Knows no plan: capacities are set already.
+//! Depots first, which needs no fence. Then one pass for everything that needs one, with one fence: pools whose cycle is
+//! over age, which takes what is above capacity too; of the others, those whose capacity was cut give up what depots did
+//! not have. Drops are other people's code: they run here in turns of at most half a millisecond a pool, with the thread
+//! given up between them, and what is not done in time waits for the next tick. Knows no plan: capacities are set already.
 
+use crate::decide::Plan;
+use crate::seen::{SeenPool, SeenPools};
 use pool_core::{DropReason, Job, Managed, Registry};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// So many pools may have a cycle together, whatever it is for all.
+const CYCLES_AT_ONCE: usize = 256;
 /// One turn of drops.
 const SLICE: Duration = Duration::from_micros(500);
 /// A tenth of a tick: the loop must not be late because of drops.
 const TICK_SHARE: Duration = Duration::from_millis(25);
 
-/// Trims what is above capacity; returns the bytes that were condemned. `cut`: a capacity has just been lowered;
-/// then a pass takes back the credit that slots have not used, or later returns would fill it.
-pub(super) fn trim(registry: &Registry, pools: &[Arc<dyn Managed>], cut: bool) -> u64 {
+/// Trims what is above capacity and lets pools age; returns the bytes that trims condemned. `cut`: the places of pools
+/// whose capacity has just been lowered; there a pass takes back the credit that slots have not used, or later returns
+/// would fill it.
+///
+/// Of the pools whose cycle is over, `cycles_max` have it now, and the others with the next ticks.
+pub(super) fn trim(
+    registry: &Registry,
+    seen: &SeenPools,
+    cut: &[usize],
+    (now, cycles_max): (Instant, usize),
+) -> u64 {
     let mut bytes = 0;
-    for pool in pools.iter().filter(|pool| is_over(pool.as_ref())) {
-        bytes += pool.trim_depot(0, DropReason::Pressure).bytes;
-    }
-    if cut || pools.iter().any(|pool| is_over(pool.as_ref())) {
-        let collected = registry.pass(Job::Reclaim { extra_bytes: 0 });
-        bytes += collected.iter().map(|(_, collected)| collected.taken.bytes).sum::<u64>();
-    }
+    let over = trim_depots(seen, cut, &mut bytes);
+    let mut cycles = 0;
+    let mut pressed = over.into_iter().map(|at| &seen.managed[at]).peekable();
+    let job = |pool: &Arc<dyn Managed>| {
+        // In the same order, but for those that have ended meanwhile.
+        while pressed.next_if(|first| !Arc::ptr_eq(first, pool) && first.is_finished()).is_some() {}
+        let is_pressed = pressed.next_if(|first| Arc::ptr_eq(first, pool)).is_some();
+        if cycles < cycles_max && pool.cycle_is_due(now) {
+            cycles += 1;
+            return Some(Job::Cycle { now });
+        }
+        is_pressed.then_some(Job::Reclaim { extra_bytes: 0 })
+    };
+    registry.pass_over(job, |_, collected| {
+        if collected.cycle.is_none() {
+            bytes += collected.taken.bytes;
+        }
+    });
     drop_for(registry, TICK_SHARE);
     bytes
+}
+
+/// How many pools may have a cycle at this tick, which comes so long after the last one: as many as it takes if their
+/// cycles are spread evenly, and a quarter more. Pools that were built together would else have theirs together, for
+/// good. Nobody waits for more than one cycle, since by then all could have had theirs.
+pub(super) fn cycles_max(seen: &SeenPools, plan: &Plan, since_last: Duration) -> usize {
+    let tick_ms = since_last.as_secs_f64() * 1e3;
+    let cycles = seen.iter().enumerate().map(|(at, pool)| {
+        let planned = plan.pools.get(at).and_then(|planned| planned.cycle_ms).map(|ms| ms as f64);
+        let cycle_ms = planned.unwrap_or_else(|| pool.held.eviction.value.cycle().as_secs_f64() * 1e3);
+        (tick_ms / cycle_ms.max(1.0)).min(1.0)
+    });
+    let even: f64 = cycles.sum();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of pools")]
+    let with_some_more = (even * 1.25).round() as usize;
+    with_some_more.max(CYCLES_AT_ONCE)
+}
+
+/// The places of pools that need a pass, in order.
+fn trim_depots(seen: &SeenPools, cut: &[usize], bytes: &mut u64) -> Vec<usize> {
+    let mut cut = cut.iter().copied().peekable();
+    let needs_pass = |(at, pool): (usize, &SeenPool)| {
+        let is_cut = cut.next_if_eq(&at).is_some();
+        // A capacity that was cut is not in the figures yet.
+        let managed = &seen.managed[at];
+        let figures = if is_cut { managed.figures() } else { pool.figures };
+        if !figures.is_above_capacity() {
+            return is_cut.then_some(at);
+        }
+        *bytes += managed.trim_depot(0, DropReason::Pressure).bytes;
+        (is_cut || managed.figures().is_above_capacity()).then_some(at)
+    };
+    seen.iter().enumerate().filter_map(needs_pass).collect()
 }
 
 /// Drops condemned objects for at most `time`, by slices. The first slice is done in any case: a thread that gets
 /// the processor once a tick must not leave everything for the next one, and so for ever.
 pub(super) fn drop_for(registry: &Registry, time: Duration) {
-    let mut began = None;
+    let mut times = None;
     registry.drop_condemned(SLICE, || {
-        let Some(began) = began else {
-            began = Some(Instant::now());
+        let now = Instant::now();
+        let Some((began, yielded)) = times else {
+            times = Some((now, now));
             return false;
         };
-        std::thread::yield_now();
-        Instant::now() >= began + time
+        if now >= yielded + SLICE {
+            std::thread::yield_now();
+            times = Some((began, Instant::now()));
+        }
+        now >= began + time
     });
-}
-
-fn is_over(pool: &dyn Managed) -> bool {
-    let stats = pool.stats();
-    stats.idle_bytes > stats.capacity_bytes || stats.idle_objects > stats.capacity_objects
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::{Inputs, PoolPlan, Reason};
     use crate::fake::FakePool;
     use pool_core::{Capacity, Change};
 
@@ -60,6 +117,10 @@ mod tests {
         }
         let all = registry.pools();
         (registry, all)
+    }
+
+    fn trimmed(registry: &Registry, pools: &[Arc<dyn Managed>], cut: &[usize]) -> u64 {
+        trim(registry, &SeenPools::of(pools), cut, (Instant::now(), usize::MAX))
     }
 
     fn cut(pool: &FakePool, bytes: u64) {
@@ -73,10 +134,10 @@ mod tests {
         pool.set_stats(|stats| (stats.idle_bytes, stats.depot_objects, stats.idle_objects) = (1000, 6, 10));
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 500);
-        assert_eq!(trim(&registry, &pools, false), 500);
+        assert_eq!(trimmed(&registry, &pools, &[]), 500);
         assert_eq!((pool.stats().idle_bytes, pool.passes()), (500, 0), "the depot was enough");
         cut(&pool, 0);
-        assert_eq!(trim(&registry, &pools, false), 500);
+        assert_eq!(trimmed(&registry, &pools, &[]), 500);
         assert_eq!((pool.stats().idle_bytes, pool.passes()), (0, 1));
         assert_eq!(pool.stats().condemned_bytes, 0, "and all of it was dropped");
     }
@@ -87,7 +148,7 @@ mod tests {
         pool.set_stats(|stats| stats.idle_bytes = 400);
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 400);
-        assert_eq!((trim(&registry, &pools, false), pool.passes()), (0, 0));
+        assert_eq!((trimmed(&registry, &pools, &[]), pool.passes()), (0, 0));
     }
 
     #[test]
@@ -95,7 +156,22 @@ mod tests {
         let pool = FakePool::new("a");
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 400);
-        assert_eq!((trim(&registry, &pools, true), pool.passes()), (0, 1));
+        assert_eq!((trimmed(&registry, &pools, &[0]), pool.passes()), (0, 1));
+    }
+
+    #[test]
+    fn cycles_of_many_pools_are_spread_over_the_ticks_and_late_ticks_catch_up() {
+        let fakes: Vec<_> = (0..4000).map(|n| FakePool::new(&n.to_string())).collect();
+        let (_, pools) = registered(&fakes);
+        let seen = SeenPools::of(&pools);
+        let inputs = Inputs { pools: Vec::new(), ..Inputs::default() };
+        let mut plan = Plan::unchanged(&inputs, Reason::Fixed);
+        let most = |plan: &Plan, ms| cycles_max(&seen, plan, Duration::from_millis(ms));
+        assert_eq!([0, 250, 1000, 60_000].map(|ms| most(&plan, ms)), [256, 256, 500, 5000], "10 s, as built");
+        let faster = |n: usize| PoolPlan { cycle_ms: Some(500), ..PoolPlan::unchanged(n.to_string()) };
+        plan.pools = (0..4000).map(faster).collect();
+        assert_eq!(most(&plan, 250), 2500);
+        assert_eq!(cycles_max(&SeenPools::default(), &plan, Duration::MAX), 256);
     }
 
     #[test]
@@ -107,7 +183,7 @@ mod tests {
         pool.set_drop_time(Duration::from_millis(1));
         let (registry, pools) = registered(&[Arc::clone(&pool)]);
         cut(&pool, 0);
-        assert_eq!(trim(&registry, &pools, false), 1000);
+        assert_eq!(trimmed(&registry, &pools, &[]), 1000);
         let left = pool.stats().condemned_objects;
         assert!(left > 0 && left < 1000, "{left} left");
         assert_eq!(pool.longest_slice(), SLICE);

@@ -3,30 +3,12 @@
 //! Plans are made from what the pool was built with; a knob that an operator or a person has
 //! set is left alone. When observing, nothing is written. Knows no capacities.
 
+use super::held::{Base, Held};
 use crate::decide::{LeaseWish, PoolPlan};
-use pool_core::{Author, Change, Eviction, Knob, KnobKind, Knobs, LeaseLevel, Managed};
+use pool_core::{Author, Change, Eviction, KnobKind, LeaseLevel, Managed};
 use pool_core::{Ratio, Reuse, Sampling, Setting};
 use std::num::NonZeroU32;
 use std::time::Duration;
-
-/// What a pool was built with, or what stands above policies.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Base {
-    pub(crate) sampling: Sampling,
-    pub(crate) eviction: Eviction,
-    reuse: Reuse,
-}
-
-impl Base {
-    /// The values to plan from: what was built, unless someone who stands above policies said otherwise.
-    pub(crate) fn of(knobs: &Knobs) -> Self {
-        Self {
-            sampling: of_others(&knobs.sampling),
-            eviction: of_others(&knobs.eviction),
-            reuse: of_others(&knobs.reuse),
-        }
-    }
-}
 
 /// One pool's knobs: what of them is ours (`None`: nothing), and what plans have said so far.
 #[derive(Debug, Default)]
@@ -41,27 +23,21 @@ pub(super) struct Tuning {
 
 impl Tuning {
     /// Writes what `plan` wants; whether anything changed, or would have.
-    pub(super) fn apply(
-        &mut self,
-        pool: &dyn Managed,
-        knobs: &Knobs,
-        plan: &PoolPlan,
-        enforce: bool,
-    ) -> bool {
-        let base = Base::of(knobs);
+    pub(super) fn apply(&mut self, pool: &dyn Managed, held: &Held, plan: &PoolPlan, enforce: bool) -> bool {
         let mut writer = Writer { pool, enforce, changed: false };
-        self.apply_sampling(&mut writer, knobs, base.sampling, plan);
-        if let Some(eviction) = wanted_eviction(base.eviction, plan) {
-            let before = (&knobs.eviction, base.eviction);
-            writer.write(&mut self.eviction, before, Setting::Eviction(eviction), eviction, PRESSURE);
+        self.apply_sampling(&mut writer, held.sampling, plan);
+        if let Some(eviction) = wanted_eviction(held.eviction.value, plan) {
+            let setting = Setting::Eviction(eviction);
+            writer.write(&mut self.eviction, held.eviction, setting, eviction, PRESSURE);
         }
         if let Some(reuse) = plan.reuse.and_then(|share| Ratio::new(share).ok()).map(Reuse) {
-            writer.write(&mut self.reuse, (&knobs.reuse, base.reuse), Setting::Reuse(reuse), reuse, PRESSURE);
+            writer.write(&mut self.reuse, held.reuse, Setting::Reuse(reuse), reuse, PRESSURE);
         }
         writer.changed
     }
 
-    fn apply_sampling(&mut self, writer: &mut Writer<'_>, knobs: &Knobs, base: Sampling, plan: &PoolPlan) {
+    fn apply_sampling(&mut self, writer: &mut Writer<'_>, held: Base<Sampling>, plan: &PoolPlan) {
+        let base = held.value;
         match plan.leases {
             // Leases that are off were switched off by someone who knows why.
             Some(LeaseWish::All) => self.leases_raised = base.leases() != LeaseLevel::Off,
@@ -78,8 +54,7 @@ impl Tuning {
         } else {
             PRESSURE
         };
-        let before = (&knobs.sampling, base);
-        writer.write(&mut self.sampling, before, Setting::Sampling(wanted), wanted, reason);
+        writer.write(&mut self.sampling, held, Setting::Sampling(wanted), wanted, reason);
     }
 }
 
@@ -96,13 +71,13 @@ impl Writer<'_> {
     fn write<T: Copy + PartialEq>(
         &mut self,
         ours: &mut Option<T>,
-        (knob, base): (&Knob<T>, T),
+        base: Base<T>,
         setting: Setting,
         value: T,
         reason: &str,
     ) {
-        let wanted = (value != base).then_some(value);
-        if knob.is_override() || *ours == wanted {
+        let wanted = (value != base.value).then_some(value);
+        if base.is_others || *ours == wanted {
             return;
         }
         *ours = wanted;
@@ -125,10 +100,6 @@ fn kind(setting: &Setting) -> KnobKind {
         Setting::Reuse(_) => KnobKind::Reuse,
         Setting::Priority(_) => KnobKind::Priority,
     }
-}
-
-fn of_others<T: Copy>(knob: &Knob<T>) -> T {
-    if knob.is_override() { knob.value } else { knob.built }
 }
 
 /// `n` times fewer leases and timings; what is off or complete stays so.
@@ -159,6 +130,10 @@ mod tests {
     use super::*;
     use crate::fake::FakePool;
 
+    fn held(pool: &FakePool) -> Held {
+        Held::of(&pool.knobs())
+    }
+
     fn plan() -> PoolPlan {
         PoolPlan::unchanged("a")
     }
@@ -168,21 +143,21 @@ mod tests {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         assert!(tuning.apply(
             &*pool,
-            &pool.knobs(),
+            &held(&pool),
             &PoolPlan { leases: Some(LeaseWish::All), ..plan() },
             true
         ));
         assert_eq!(pool.lease_level(), LeaseLevel::All);
         assert!(tuning.apply(
             &*pool,
-            &pool.knobs(),
+            &held(&pool),
             &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() },
             true
         ));
         assert_eq!(pool.lease_level(), LeaseLevel::DEFAULT);
         assert!(!tuning.apply(
             &*pool,
-            &pool.knobs(),
+            &held(&pool),
             &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() },
             true
         ));
@@ -193,14 +168,14 @@ mod tests {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let all = PoolPlan { leases: Some(LeaseWish::All), ..plan() };
         pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
-        assert!(!tuning.apply(&*pool, &pool.knobs(), &all, true));
+        assert!(!tuning.apply(&*pool, &held(&pool), &all, true));
         assert_eq!(pool.lease_level(), LeaseLevel::Off);
         assert!(pool.withdraw(KnobKind::Sampling, Author::Operator));
-        assert!(tuning.apply(&*pool, &pool.knobs(), &all, true));
+        assert!(tuning.apply(&*pool, &held(&pool), &all, true));
         pool.set_lease_level(LeaseLevel::Off, Change::operator("by hand"));
         let _ = tuning.apply(
             &*pool,
-            &pool.knobs(),
+            &held(&pool),
             &PoolPlan { leases: Some(LeaseWish::AsBefore), ..plan() },
             true,
         );
@@ -212,16 +187,16 @@ mod tests {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let thin = |n| PoolPlan { sampling_thinner: Some(n), ..plan() };
         let one_in = |n| LeaseLevel::Sampled(NonZeroU32::new(n).unwrap());
-        assert!(!tuning.apply(&*pool, &pool.knobs(), &thin(1), true), "as it was");
-        assert!(tuning.apply(&*pool, &pool.knobs(), &thin(4), true));
-        assert!(tuning.apply(&*pool, &pool.knobs(), &thin(16), true), "from the base, not from the last");
+        assert!(!tuning.apply(&*pool, &held(&pool), &thin(1), true), "as it was");
+        assert!(tuning.apply(&*pool, &held(&pool), &thin(4), true));
+        assert!(tuning.apply(&*pool, &held(&pool), &thin(16), true), "from the base, not from the last");
         let sampling = pool.knobs().sampling.value;
         assert_eq!((sampling.leases(), sampling.timing_one_in()), (one_in(2048), 16_384));
         assert!(
-            !tuning.apply(&*pool, &pool.knobs(), &plan(), true),
+            !tuning.apply(&*pool, &held(&pool), &plan(), true),
             "a plan that says nothing changes nothing"
         );
-        assert!(tuning.apply(&*pool, &pool.knobs(), &thin(1), true));
+        assert!(tuning.apply(&*pool, &held(&pool), &thin(1), true));
         assert_eq!(pool.knobs().sampling.value, Sampling::DEFAULT);
     }
 
@@ -229,31 +204,31 @@ mod tests {
     fn eviction_and_reuse_are_written_once_and_within_their_ranges() {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let wanted = PoolPlan { cycle_ms: Some(2500), slice_us: Some(1), reuse: Some(0.5), ..plan() };
-        assert!(tuning.apply(&*pool, &pool.knobs(), &wanted, true));
+        assert!(tuning.apply(&*pool, &held(&pool), &wanted, true));
         let knobs = pool.knobs();
         assert_eq!(knobs.eviction.value.cycle(), Duration::from_millis(2500));
         assert_eq!(knobs.eviction.value.slice(), Eviction::DEFAULT.slice(), "1 µs is out of range");
         assert!((knobs.reuse.value.0.get() - 0.5).abs() < 1e-9);
-        assert!(!tuning.apply(&*pool, &pool.knobs(), &wanted, true));
+        assert!(!tuning.apply(&*pool, &held(&pool), &wanted, true));
     }
 
     #[test]
     fn plans_go_from_what_stands_above_policies_and_from_what_was_built_when_that_is_gone() {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let thin = PoolPlan { sampling_thinner: Some(2), ..plan() };
-        assert!(tuning.apply(&*pool, &pool.knobs(), &thin, true));
+        assert!(tuning.apply(&*pool, &held(&pool), &thin, true));
         pool.set(Setting::Sampling(Sampling::DEFAULT.with_leases(LeaseLevel::All)), Change::operator("o"));
-        assert_eq!(Base::of(&pool.knobs()).sampling.leases(), LeaseLevel::All);
+        assert_eq!(held(&pool).sampling.value.leases(), LeaseLevel::All);
         assert!(pool.withdraw(KnobKind::Sampling, Author::Operator));
-        assert_eq!(Base::of(&pool.knobs()).sampling, Sampling::DEFAULT, "and not what the policy made of it");
+        assert_eq!(held(&pool).sampling.value, Sampling::DEFAULT, "and not what the policy made of it");
     }
 
     #[test]
     fn observing_writes_nothing() {
         let (pool, mut tuning) = (FakePool::new("a"), Tuning::default());
         let wanted = PoolPlan { sampling_thinner: Some(8), leases: Some(LeaseWish::All), ..plan() };
-        assert!(tuning.apply(&*pool, &pool.knobs(), &wanted, false));
-        assert!(!tuning.apply(&*pool, &pool.knobs(), &wanted, false), "said once");
+        assert!(tuning.apply(&*pool, &held(&pool), &wanted, false));
+        assert!(!tuning.apply(&*pool, &held(&pool), &wanted, false), "said once");
         assert_eq!(pool.knobs().generation, 0);
     }
 }

@@ -5,7 +5,8 @@
 //! to take back from. When the loop ticks again, it finds the lowered capacities and goes on from there. A
 //! controller that is ticked by hand has no watchdog.
 
-use super::knobs::{is_pinned, write_bytes};
+use super::held::Held;
+use super::knobs::write_bytes;
 use super::trim::drop_for;
 use crate::decide::safe_bytes;
 use pool_core::{DropReason, Registry};
@@ -81,18 +82,17 @@ pub(crate) fn fall_back_at_end(lease: &Lease, registry: &Registry) {
 
 fn fall_back(registry: &Registry, last_limit_bytes: Option<u64>, reason: &str) {
     registry.grant().set(None);
-    let pools = registry.pools();
+    let pools = registry.list();
     let share = safe_bytes(last_limit_bytes) / u64::try_from(pools.len().max(1)).unwrap_or(1);
-    for pool in &pools {
-        let knobs = pool.knobs();
-        let capacity = &knobs.capacity;
-        if !is_pinned(&knobs) && capacity.value.bytes_max() > share {
-            write_bytes(pool.as_ref(), capacity, share, reason);
+    for pool in pools.iter() {
+        let held = Held::of(&pool.knobs());
+        if !held.is_pinned() && held.capacity.bytes_max() > share {
+            write_bytes(pool.as_ref(), &held.capacity, share, reason);
         }
     }
     // No pass: the loop may have died inside one. What idles in magazines beyond the capacity goes as threads use
     // them, or with the next pass.
-    for pool in &pools {
+    for pool in pools.iter() {
         pool.trim_depot(0, DropReason::Pressure);
     }
     drop_for(registry, DROP_TIME);

@@ -121,8 +121,9 @@ fn answer(handle: &Handle, snapshot: &'static str, pools: Vec<(PoolStats, Arc<dy
         consistent: pools.iter().all(|(stats, _)| stats.consistent),
         pools: pools
             .into_iter()
-            .map(|(stats, pool)| {
-                let brief = status.pools.iter().find(|brief| brief.name == pool.name());
+            .enumerate()
+            .map(|(at, (stats, pool))| {
+                let brief = status.brief(at, pool.name());
                 let lost_estimate = brief.map_or(0, |brief| brief.lost_estimate);
                 let figures = figures(&stats, pool.as_ref(), lost_estimate, &pool.suspects(older_than));
                 (pool.name().to_owned(), figures)

@@ -10,11 +10,10 @@ pub use compare::{CanaryEvidence, CanaryVerdict};
 
 use crate::creates::{self, Counts as Times};
 use crate::overrides::seconds;
-use crate::seen::SeenPool;
 use compare::{Counts, Round, compare};
-use pool_core::{DropReason, Knob, Knobs, PoolStats, Share, Split};
+use pool_core::{DropReason, Knob, Knobs, Managed, PoolStats, Share, Split};
 use serde::Serialize;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,24 +110,28 @@ struct Look {
 }
 
 impl Canaries {
-    /// Looks at the pools of each split, and says how it stands. `pools` are of one moment, `at`.
+    /// Looks at the pools of each split, and says how it stands. Reads the figures of no other pool.
     pub(crate) fn look(
         &mut self,
         at: Duration,
         splits: &[Arc<Split>],
-        pools: &[SeenPool],
+        pools: &[Arc<dyn Managed>],
     ) -> Vec<CanaryStatus> {
         self.0.retain(|name, _| splits.iter().any(|split| split.name() == name));
-        let named = |name: &str| pools.iter().find(|pool| pool.stats.name == name);
+        if splits.is_empty() {
+            return Vec::new();
+        }
+        let pools: HashMap<&str, &Arc<dyn Managed>> = pools.iter().map(|pool| (pool.name(), pool)).collect();
         let mut all = Vec::new();
         for split in splits {
-            let Some(both) = named(split.name()).zip(named(split.canary_name())) else { continue };
+            let Some(both) = pools.get(split.name()).zip(pools.get(split.canary_name())) else { continue };
             let share = split.share();
             let what = What {
                 share: share.value,
-                set: [set_by_hand(&both.0.knobs), set_by_hand(&both.1.knobs)].concat(),
+                set: [set_by_hand(&both.0.knobs()), set_by_hand(&both.1.knobs())].concat(),
             };
-            let stats = [&both.0.stats, &both.1.stats];
+            let (stable, canary) = (both.0.stats(), both.1.stats());
+            let stats = [&stable, &canary];
             let track = self.0.entry(split.name().to_owned());
             let track = track.or_insert_with(|| Track::new(at, what.clone(), stats));
             if track.what != what || !track.see(at, stats) {
@@ -230,7 +233,7 @@ impl Look {
             created: stats.created,
             evicted: evicted.into_iter().map(|reason| stats.dropped[reason as usize]).sum(),
             idle_bytes: stats.idle_bytes,
-            creates: creates::counts([&stats.creates].into_iter()),
+            creates: creates::counts(&stats.creates),
         }
     }
 
@@ -285,13 +288,8 @@ pub(crate) mod tests {
         }
 
         fn look(&mut self, at: Duration) -> CanaryStatus {
-            let seen = |pool: &Arc<FakePool>| SeenPool {
-                stats: pool.stats(),
-                knobs: pool.knobs(),
-                suspect_sites: 0,
-            };
-            let seen: Vec<_> = self.pools.iter().map(seen).collect();
-            self.canaries.look(at, &self.registry.splits(), &seen).pop().expect("one canary")
+            let pools: Vec<_> = self.pools.iter().map(|pool| Arc::clone(pool) as Arc<dyn Managed>).collect();
+            self.canaries.look(at, &self.registry.splits(), &pools).pop().expect("one canary")
         }
     }
 

@@ -144,7 +144,7 @@ impl Live {
         let instance = self.config.instance();
         let instance = instance.as_deref().unwrap_or(&self.defaults.instance);
         let here = Here { instance, splits: &registry.splits() };
-        if may_write && self.operator.follow(&registry.pools(), &self.config, here, self.is_new) {
+        if may_write && self.operator.follow(&registry.list(), &self.config, here, self.is_new) {
             self.is_new = false;
             self.status.staged = self.operator.staged().to_vec();
             self.status.misfits = self.operator.misfits().to_vec();

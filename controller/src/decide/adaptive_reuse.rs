@@ -10,7 +10,7 @@
 
 use super::reason::Reason;
 use super::watch::{Watch, free_pools};
-use super::{Inputs, Plan, Policy, PoolInputs};
+use super::{Inputs, Plan, Policy, PoolInputs, PoolName};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub struct AdaptiveReuse {
 #[derive(Clone, Debug)]
 struct Period {
     began: Duration,
-    created: BTreeMap<String, u64>,
+    created: BTreeMap<PoolName, u64>,
     /// A reading was missing meanwhile.
     is_spoilt: bool,
 }

@@ -8,8 +8,7 @@
 use super::split::{Demand, Share, split};
 use super::state::State;
 use super::worth::Worths;
-use super::{Inputs, PoolInputs};
-use std::collections::BTreeMap;
+use super::{Inputs, PerPool, PoolInputs};
 use std::time::Duration;
 
 /// Shares that would move by less than one in this stay where they are.
@@ -26,11 +25,18 @@ const MOVED_MAX: f64 = 0.6;
 pub(super) struct Arbiter {
     demand: Demand,
     worths: Worths,
-    /// Shares of the budget that have moved; they sum to 0 while the pools are the same.
-    moved: BTreeMap<String, f64>,
-    planned: BTreeMap<String, u64>,
+    pools: PerPool<Given>,
     shares: Vec<Share>,
     moves_now: bool,
+}
+
+/// What it gave to one pool.
+#[derive(Clone, Copy, Debug, Default)]
+struct Given {
+    /// Share of the budget that has moved to it; these sum to 0 while the pools are the same.
+    moved: f64,
+    /// `None`: nothing yet, or its capacity is not ours to set.
+    planned: Option<u64>,
 }
 
 /// How to divide.
@@ -45,6 +51,11 @@ pub(super) struct Terms {
 impl Arbiter {
     /// Takes the counters of a tick.
     pub(super) fn follow(&mut self, now: Duration, pools: &[PoolInputs]) {
+        let gone = self.pools.align(pools.iter().map(|pool| &pool.name), |_| Given::default());
+        if gone.iter().any(|given| given.moved != 0.0) {
+            // With them has gone what the others gave or got.
+            self.pools.values_mut().iter_mut().for_each(|given| given.moved = 0.0);
+        }
         self.shares = self.demand.update(now, pools);
         self.moves_now = self.worths.update(now, pools) && self.shift(pools);
     }
@@ -56,79 +67,78 @@ impl Arbiter {
 
     /// What someone else has taken from the capacities that were planned: the watchdog, or a hand.
     pub(super) fn taken_away(&self, inputs: &Inputs) -> u64 {
-        let missing = |p: &PoolInputs| self.planned.get(&p.name).map(|b| b.saturating_sub(p.capacity_bytes));
-        inputs.pools.iter().filter(|p| !p.pinned).filter_map(missing).sum()
+        let missing =
+            |(p, given): (&PoolInputs, &Given)| Some(given.planned?.saturating_sub(p.capacity_bytes));
+        let pools = inputs.pools.iter().zip(self.pools.values());
+        pools.filter(|(p, _)| !p.pinned).filter_map(missing).sum()
     }
 
     /// The capacity of each pool, `None` for those that are not ours to set, and whether any of them moves.
     pub(super) fn divide(&mut self, inputs: &Inputs, terms: Terms) -> (Vec<Option<u64>>, bool) {
         let pinned: u64 = inputs.pools.iter().filter(|p| p.pinned).map(|p| p.capacity_bytes).sum();
         let budget = terms.budget_bytes.saturating_sub(pinned);
-        let (free, shares): (Vec<&PoolInputs>, Vec<Share>) =
-            inputs.pools.iter().zip(self.shares.iter().copied()).filter(|(p, _)| !p.pinned).unzip();
-        if self.planned.len() != free.len() || free.iter().any(|p| !self.planned.contains_key(&p.name)) {
-            let known = std::mem::take(&mut self.planned);
-            let keep = |p: &&PoolInputs| Some((p.name.clone(), *known.get(&p.name)?));
-            self.planned = free.iter().filter_map(keep).collect();
+        for (_, given) in inputs.pools.iter().zip(self.pools.values_mut()).filter(|(p, _)| p.pinned) {
+            given.planned = None;
         }
-        let all_planned = free.len() == self.planned.len();
-        let sum = sum(self.planned.values());
-        let given = if all_planned && terms.state >= State::High && sum > budget {
-            self.shed(sum - budget, &free, &shares)
-        } else if all_planned && terms.frozen {
-            self.scaled_to(budget, &free)
-        } else {
-            self.with_moves(budget, &free, &shares)
+        let free: Vec<usize> = (0..inputs.pools.len()).filter(|at| !inputs.pools[*at].pinned).collect();
+        let shares: Vec<Share> = free.iter().map(|at| self.shares[*at]).collect();
+        let planned: Vec<Option<u64>> = free.iter().map(|at| self.pools.values()[*at].planned).collect();
+        let all_planned: Option<Vec<u64>> = planned.iter().copied().collect();
+        let sum = sum(planned.iter().flatten());
+        let given = match all_planned {
+            Some(planned) if terms.state >= State::High && sum > budget => {
+                self.shed(sum - budget, planned, &free, &shares)
+            }
+            Some(planned) if terms.frozen => {
+                planned.into_iter().map(|bytes| part(bytes, budget, sum.max(budget))).collect()
+            }
+            _ => self.with_moves(budget, &free, &shares),
         };
         let near = |now: u64, then: u64| now.abs_diff(then) <= then / REBALANCE_ONE_IN;
-        let before = |pool: &PoolInputs| self.planned.get(&pool.name).copied();
         let stays = !self.moves_now
             && sum <= budget
-            && free.iter().zip(&given).all(|(p, g)| before(p).is_some_and(|b| near(*g, b)));
+            && planned.iter().zip(&given).all(|(then, now)| then.is_some_and(|then| near(*now, then)));
         if !stays {
-            self.planned = free.iter().zip(given).map(|(p, g)| (p.name.clone(), g)).collect();
+            for (at, bytes) in free.iter().zip(given) {
+                self.pools.values_mut()[*at].planned = Some(bytes);
+            }
         }
-        (inputs.pools.iter().map(|p| self.planned.get(&p.name).copied()).collect(), !stays)
+        (self.pools.values().iter().map(|given| given.planned).collect(), !stays)
     }
 
     /// Moves a share of the budget to where it is worth more; whether it did.
     fn shift(&mut self, pools: &[PoolInputs]) -> bool {
-        if self.moved.len() > pools.len() {
-            self.moved.clear(); // pools have gone, and with them what the others gave or got
-        }
-        let marginal = |pool: &PoolInputs| self.worths.of(&pool.name).marginal;
-        let moved = |pool: &PoolInputs| self.moved.get(&pool.name).copied().unwrap_or(0.0);
-        let ours = || pools.iter().zip(&self.shares).filter(|(pool, _)| !pool.pinned);
-        let by_worth = |a: &&PoolInputs, b: &&PoolInputs| marginal(a).total_cmp(&marginal(b));
-        let can_give = |pool: &PoolInputs, share: &Share| {
-            pool.capacity_bytes > share.floor_bytes && moved(pool) - MOVE >= -MOVED_MAX
+        let marginal = |at: usize| self.worths.of(at).marginal;
+        let moved = |at: usize| self.pools.values()[at].moved;
+        let ours = || (0..pools.len()).filter(|at| !pools[*at].pinned);
+        let by_worth = |a: &usize, b: &usize| marginal(*a).total_cmp(&marginal(*b));
+        let can_give = |at: &usize| {
+            pools[*at].capacity_bytes > self.shares[*at].floor_bytes && moved(*at) - MOVE >= -MOVED_MAX
         };
-        let can_take = |pool: &PoolInputs, share: &Share| {
-            pool.capacity_bytes < share.ceiling_bytes && moved(pool) + MOVE <= MOVED_MAX
+        let can_take = |at: &usize| {
+            pools[*at].capacity_bytes < self.shares[*at].ceiling_bytes && moved(*at) + MOVE <= MOVED_MAX
         };
-        let worst =
-            ours().filter(|(pool, share)| can_give(pool, share)).map(|(pool, _)| pool).min_by(by_worth);
-        let best =
-            ours().filter(|(pool, share)| can_take(pool, share)).map(|(pool, _)| pool).max_by(by_worth);
+        let worst = ours().filter(can_give).min_by(by_worth);
+        let best = ours().filter(can_take).max_by(by_worth);
         let (Some(worst), Some(best)) = (worst, best) else { return false };
         if marginal(best) <= 0.0 || marginal(best) <= marginal(worst) * RATIO_MIN {
             return false;
         }
-        let (worst, best) = (worst.name.clone(), best.name.clone());
-        *self.moved.entry(worst).or_default() -= MOVE;
-        *self.moved.entry(best).or_default() += MOVE;
+        let given = self.pools.values_mut();
+        given[worst].moved -= MOVE;
+        given[best].moved += MOVE;
         true
     }
 
     /// By demand, and what has moved since.
-    fn with_moves(&self, budget: u64, free: &[&PoolInputs], shares: &[Share]) -> Vec<u64> {
+    fn with_moves(&self, budget: u64, free: &[usize], shares: &[Share]) -> Vec<u64> {
         let by_demand = split(budget, shares);
         // What is below its floor already stays so: there is not enough for all floors.
         let least: Vec<u64> =
             shares.iter().zip(&by_demand).map(|(s, given)| s.floor_bytes.min(*given)).collect();
         let mut given = by_demand;
-        for (((pool, share), least), given) in free.iter().zip(shares).zip(&least).zip(&mut given) {
-            let moved = self.moved.get(&pool.name).copied().unwrap_or(0.0) * budget as f64;
+        for (((at, share), least), given) in free.iter().zip(shares).zip(&least).zip(&mut given) {
+            let moved = self.pools.values()[*at].moved * budget as f64;
             *given = clamped(*given as f64 + moved, *least, share.ceiling_bytes.max(*least));
         }
         let floors = sum(&least);
@@ -140,11 +150,11 @@ impl Arbiter {
         given
     }
 
-    /// Takes `over` bytes, first from where they are worth least.
-    fn shed(&self, mut over: u64, free: &[&PoolInputs], shares: &[Share]) -> Vec<u64> {
-        let mut given: Vec<u64> = free.iter().map(|pool| self.planned[&pool.name]).collect();
+    /// Takes `over` bytes of what is planned, first from where they are worth least.
+    fn shed(&self, mut over: u64, planned: Vec<u64>, free: &[usize], shares: &[Share]) -> Vec<u64> {
+        let mut given = planned;
         let mut order: Vec<usize> = (0..free.len()).collect();
-        let mean = |at: &usize| self.worths.of(&free[*at].name).mean;
+        let mean = |at: &usize| self.worths.of(free[*at]).mean;
         order.sort_by(|a, b| mean(a).total_cmp(&mean(b)));
         for floor_too in [false, true] {
             for &at in &order {
@@ -155,12 +165,6 @@ impl Arbiter {
             }
         }
         given
-    }
-
-    /// The old shares, each cut by the same part if they do not fit any more.
-    fn scaled_to(&self, budget: u64, free: &[&PoolInputs]) -> Vec<u64> {
-        let sum = sum(self.planned.values());
-        free.iter().map(|p| part(self.planned[&p.name], budget, sum.max(budget))).collect()
     }
 }
 

@@ -13,7 +13,7 @@
 
 use super::reason::Reason;
 use super::watch::{Watch, free_pools};
-use super::{Inputs, Plan, Policy};
+use super::{Inputs, Plan, Policy, PoolName};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -99,7 +99,7 @@ pub struct Bands {
     target_permille: u64,
     round_due: Duration,
     /// What pools could hold before an emergency lowered it.
-    before: BTreeMap<String, u64>,
+    before: BTreeMap<PoolName, u64>,
 }
 
 impl Default for Bands {

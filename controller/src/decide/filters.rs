@@ -133,7 +133,16 @@ impl Ewma {
 
     /// Takes what was true for the last `dt` and returns the mean. Takes nothing when `dt` is zero.
     pub fn push(&mut self, dt: Duration, value: f64) -> f64 {
-        let kept = (-dt.as_secs_f64() / self.tau.as_secs_f64()).exp();
+        self.push_keeping(Self::kept(self.tau, dt), value)
+    }
+
+    /// What [`push`](Self::push) keeps of a mean over `tau` after `dt`: for means that are fed at the same times.
+    pub(super) fn kept(tau: Duration, dt: Duration) -> f64 {
+        (-dt.as_secs_f64() / tau.as_secs_f64()).exp()
+    }
+
+    /// As [`push`](Self::push), of a time after which so much is [`kept`](Self::kept).
+    pub(super) fn push_keeping(&mut self, kept: f64, value: f64) -> f64 {
         self.weighted_sum = self.weighted_sum * kept + value * (1.0 - kept);
         self.weights = self.weights * kept + (1.0 - kept);
         self.value()

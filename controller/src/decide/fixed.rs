@@ -38,7 +38,7 @@ impl Policy for Fixed {
     fn decide(&mut self, now: Duration, inputs: &Inputs) -> Plan {
         let (mut plan, view) = self.watch.look(now, inputs, Reason::Fixed);
         for (planned, pool) in free_pools(&mut plan, inputs) {
-            let wanted = self.capacities.get(&pool.name).copied();
+            let wanted = self.capacities.get(pool.name.as_str()).copied();
             // Without a reading there is no telling whether there is room for more.
             planned.capacity_bytes = wanted.filter(|bytes| view.is_some() || *bytes <= pool.capacity_bytes);
         }

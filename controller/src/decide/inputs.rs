@@ -1,5 +1,6 @@
 //! What a policy knows: plain numbers of one moment, which may be written down and read again.
 
+use super::PoolName;
 use serde::{Deserialize, Serialize};
 
 /// What a policy knows: plain numbers of one moment. `None` is a reading that must not be used, never a zero.
@@ -57,7 +58,7 @@ pub struct PauseInputs {
 #[serde(default)]
 pub struct PoolInputs {
     /// The name, unique.
-    pub name: String,
+    pub name: PoolName,
     /// Idle objects.
     pub idle_objects: u64,
     /// Their bytes.
@@ -100,7 +101,7 @@ pub struct PoolInputs {
 impl Default for PoolInputs {
     fn default() -> Self {
         Self {
-            name: String::new(),
+            name: PoolName::default(),
             idle_objects: 0,
             idle_bytes: 0,
             lent_objects: 0,

@@ -11,8 +11,9 @@
 //! sets no capacity and knows no site, only how many there are.
 
 use super::reason::Reason;
-use super::{Inputs, LeaseWish, Plan, PoolInputs};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use super::{Inputs, LeaseWish, PerPool, Plan, PoolInputs};
+use std::collections::VecDeque;
+use std::ops::Deref;
 use std::time::Duration;
 
 /// Seconds of one window.
@@ -45,7 +46,7 @@ pub struct Verdict {
 /// Follows all pools.
 #[derive(Clone, Debug, Default)]
 pub struct LeakWatch {
-    pools: BTreeMap<String, PoolWatch>,
+    pools: PerPool<PoolWatch>,
 }
 
 impl LeakWatch {
@@ -55,17 +56,14 @@ impl LeakWatch {
 
     /// Looks at every pool and adds to `plan` what follows. `plan.pools` must be those of `inputs`, in order.
     pub fn amend(&mut self, now: Duration, inputs: &Inputs, plan: &mut Plan) {
-        if self.pools.len() > inputs.pools.len() {
-            let names: BTreeSet<&str> = inputs.pools.iter().map(|pool| pool.name.as_str()).collect();
-            self.pools.retain(|name, _| names.contains(name.as_str()));
-        }
-        for (pool, plan_of_pool) in inputs.pools.iter().zip(&mut plan.pools) {
-            let watch = self.pools.entry(pool.name.clone()).or_default();
+        self.pools.align(inputs.pools.iter().map(|pool| &pool.name), |_| PoolWatch::default());
+        let watches = self.pools.values_mut();
+        for ((pool, plan_of_pool), watch) in inputs.pools.iter().zip(&mut plan.pools).zip(watches) {
             let was_leaking = watch.leaking;
             let verdict = watch.look(now, pool);
             plan_of_pool.lost_estimate = verdict.lost_estimate;
             plan_of_pool.leases = verdict.wish;
-            let name = || pool.name.clone();
+            let name = || pool.name.as_str().to_owned();
             if verdict.leaking && !was_leaking {
                 plan.reasons.push(Reason::LeakSuspected { pool: name(), lost: verdict.lost_estimate });
             }
@@ -89,6 +87,8 @@ struct Second {
 struct PoolWatch {
     /// Complete seconds, the newest last.
     seconds: VecDeque<Second>,
+    /// How many of the newest seconds follow each other without a rise.
+    falling: usize,
     current: Option<Current>,
     leaking: bool,
     /// The floor when the rise began; kept after the leak stopped, until what was lost has come back.
@@ -116,6 +116,21 @@ struct Window {
     gets_per_s: u64,
 }
 
+/// Windows of one length, the newest first; no allocation, since there are some for each pool and second.
+struct Windows {
+    all: [Window; WINDOWS_MAX],
+    count: usize,
+}
+
+const WINDOWS_MAX: usize = SECONDS_MAX / WINDOW_S;
+
+impl Deref for Windows {
+    type Target = [Window];
+    fn deref(&self) -> &[Window] {
+        &self.all[..self.count]
+    }
+}
+
 impl PoolWatch {
     fn look(&mut self, now: Duration, pool: &PoolInputs) -> Verdict {
         let (second, lent) = (now.as_secs(), pool.lent_objects);
@@ -135,10 +150,20 @@ impl PoolWatch {
     }
 
     fn complete(&mut self, second: Second) {
+        let has_risen = self.seconds.back().is_some_and(|last| second.lent_min > last.lent_min);
+        self.falling = if has_risen { 1 } else { self.falling.saturating_add(1) };
         if self.seconds.len() == SECONDS_MAX {
             self.seconds.pop_front();
         }
+        if self.seconds.capacity() == 0 {
+            // At once, and not bit by bit: it would end with room for half as many again.
+            self.seconds.reserve_exact(SECONDS_MAX);
+        }
         self.seconds.push_back(second);
+        if self.is_calm() {
+            self.quiet_s = self.quiet_s.saturating_add(1);
+            return;
+        }
         let windows = self.windows(WINDOW_S);
         let (clear, began) = self.clear_rises(WINDOW_S);
         let (clear_long, began_long) = self.clear_rises(LONG_WINDOW_S);
@@ -163,16 +188,22 @@ impl PoolWatch {
         }
     }
 
+    /// Most pools, most of the time: no leak is suspected, and no window of any length can have risen over the one
+    /// before, since in both of them together no second has.
+    fn is_calm(&self) -> bool {
+        !self.leaking && self.base.is_none() && self.falling >= self.seconds.len().min(2 * LONG_WINDOW_S)
+    }
+
     /// How many times in a row the floor of windows of this length has clearly risen up to now, and what it was
     /// before. A step of demand that falls into a window makes two rises as well, but is flat after that: so the
     /// newest window must have risen within itself, by a fair part of its rise over the one before.
     fn clear_rises(&self, length_s: usize) -> (usize, u64) {
         let windows = self.windows(length_s);
-        let [newest, before, ..] = windows.as_slice() else { return (0, 0) };
-        let recent: Vec<u64> = self.seconds.iter().rev().take(length_s).map(|s| s.lent_min).collect();
-        let (late, early) = recent.split_at(length_s / 2);
-        let floor = |half: &[u64]| half.iter().min().copied().unwrap_or(0);
-        if floor(late) < floor(early) + newest.floor.saturating_sub(before.floor) / 4 {
+        let [newest, before, ..] = &*windows else { return (0, 0) };
+        let recent = || self.seconds.iter().rev().take(length_s).map(|s| s.lent_min);
+        let late = recent().take(length_s / 2).min().unwrap_or(0);
+        let early = recent().skip(length_s / 2).min().unwrap_or(0);
+        if late < early + newest.floor.saturating_sub(before.floor) / 4 {
             return (0, 0);
         }
         let rises = windows.windows(2).take_while(|pair| rises_clearly(pair[1], pair[0])).count();
@@ -180,13 +211,15 @@ impl PoolWatch {
     }
 
     /// Consecutive windows of this length that end now, the newest first.
-    fn windows(&self, length_s: usize) -> Vec<Window> {
-        let seconds: Vec<Second> = self.seconds.iter().rev().copied().collect();
-        let window = |seconds: &[Second]| Window {
-            floor: seconds.iter().map(|s| s.lent_min).min().unwrap_or(0),
-            gets_per_s: seconds.iter().map(|s| s.gets).min().unwrap_or(0),
-        };
-        seconds.chunks_exact(length_s).map(window).collect()
+    fn windows(&self, length_s: usize) -> Windows {
+        let count = self.seconds.len() / length_s;
+        let mut all = [Window { floor: u64::MAX, gets_per_s: u64::MAX }; WINDOWS_MAX];
+        for (n, second) in self.seconds.iter().rev().take(count * length_s).enumerate() {
+            let window = &mut all[n / length_s];
+            window.floor = window.floor.min(second.lent_min);
+            window.gets_per_s = window.gets_per_s.min(second.gets);
+        }
+        Windows { all, count }
     }
 
     fn lost_estimate(&self, now: Duration, lent_now: u64) -> u64 {
@@ -196,7 +229,7 @@ impl PoolWatch {
             newest.floor.saturating_sub(then.floor) as f64 / (WINDOW_S as f64 * windows)
         };
         // Over two windows, since what is lost within one varies by chance.
-        let rate = match (self.leaking, windows.as_slice()) {
+        let rate = match (self.leaking, &*windows) {
             (true, [newest, _, then, ..]) => per_second(*newest, *then, 2.0),
             (true, [newest, then]) => per_second(*newest, *then, 1.0),
             _ => 0.0,

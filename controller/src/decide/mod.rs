@@ -22,9 +22,11 @@ pub mod leak;
 mod names;
 mod others;
 mod pause_ratio;
+mod per_pool;
 mod plan;
 #[cfg(test)]
 mod plant_tests;
+mod pool_name;
 mod pressure;
 #[cfg(test)]
 mod pressure_tests;
@@ -53,7 +55,9 @@ pub use inputs::{Inputs, PauseInputs, PoolInputs};
 pub use journal::{Differs, Journal, Replay, journal_line};
 pub use names::{POLICIES, policy_by_name};
 pub use pause_ratio::PauseRatio;
+pub(crate) use per_pool::PerPool;
 pub use plan::{LeaseWish, Plan, PoolPlan, Pressure};
+pub use pool_name::PoolName;
 pub use reason::Reason;
 pub use split::{Demand, Share, split};
 pub use state::State;

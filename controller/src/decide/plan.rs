@@ -1,7 +1,7 @@
 //! What a policy wants: budget, grant, and of each pool the knobs that it moves.
 
 use super::state::State;
-use super::{Inputs, Reason};
+use super::{Inputs, PoolName, Reason};
 use serde::Serialize;
 
 /// What a policy wants.
@@ -72,7 +72,7 @@ impl Pressure {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PoolPlan {
     /// The pool's name.
-    pub name: String,
+    pub name: PoolName,
     /// Idle bytes that it may hold.
     pub capacity_bytes: Option<u64>,
     /// Idle objects that it may hold; never more than its owner allows.
@@ -98,8 +98,21 @@ pub struct PoolPlan {
 impl PoolPlan {
     /// Leaves every knob of the pool alone.
     #[must_use]
-    pub fn unchanged(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
+    pub fn unchanged(name: impl Into<PoolName>) -> Self {
+        // Not from the default, whose name would be made and thrown away: there is one of these a pool at each tick.
+        Self {
+            name: name.into(),
+            capacity_bytes: None,
+            capacity_objects: None,
+            evict_ratio: None,
+            reuse: None,
+            cycle_ms: None,
+            max_age_cycles: None,
+            slice_us: None,
+            sampling_thinner: None,
+            leases: None,
+            lost_estimate: 0,
+        }
     }
 }
 

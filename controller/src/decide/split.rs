@@ -4,9 +4,8 @@
 //! minimises the expected number of misses over pools whose misses fall like demand over capacity. Knows
 //! nothing of limits and usage.
 
-use super::PoolInputs;
 use super::filters::Ewma;
-use std::collections::{BTreeMap, BTreeSet};
+use super::{PerPool, PoolInputs};
 use std::time::Duration;
 
 /// What one pool may claim of a budget.
@@ -79,7 +78,7 @@ fn fraction(bytes: u64, part: f64) -> u64 {
 /// each swing of a demand that comes and goes.
 #[derive(Clone, Debug, Default)]
 pub struct Demand {
-    pools: BTreeMap<String, Followed>,
+    pools: PerPool<Followed>,
     first: Option<Duration>,
     last: Option<Duration>,
 }
@@ -89,6 +88,9 @@ struct Followed {
     gets: u64,
     mean: Ewma,
     reported: f64,
+    /// Square roots of the two.
+    mean_root: f64,
+    reported_root: f64,
 }
 
 impl Demand {
@@ -106,54 +108,62 @@ impl Demand {
     /// Takes the counters of a tick and returns what each pool may claim, in the order of `pools`.
     pub fn update(&mut self, now: Duration, pools: &[PoolInputs]) -> Vec<Share> {
         let dt = self.last.replace(now).map_or(Duration::ZERO, |last| now.saturating_sub(last));
-        if self.pools.len() > pools.len() {
-            let names: BTreeSet<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
-            self.pools.retain(|name, _| names.contains(name.as_str()));
-        }
+        self.pools.align(pools.iter().map(|pool| &pool.name), |at| Followed::new(&pools[at]));
         let mean_worth = mean_worth(pools);
-        for pool in pools {
-            let fresh = || Followed { gets: pool.gets_total, mean: Ewma::new(Self::TAU), reported: 0.0 };
-            let followed = self.pools.entry(pool.name.clone()).or_insert_with(fresh);
+        let (kept, seconds) = (Ewma::kept(Self::TAU, dt), dt.as_secs_f64());
+        for (pool, followed) in pools.iter().zip(self.pools.values_mut()) {
             let gets = pool.gets_total.saturating_sub(std::mem::replace(&mut followed.gets, pool.gets_total));
             if !dt.is_zero() {
                 let bytes = gets as f64 * pool.expected_weight_bytes as f64;
-                followed.mean.push(dt, bytes * value(pool, mean_worth) / dt.as_secs_f64());
+                let per_second = bytes * value(pool, mean_worth) / seconds;
+                followed.mean_root = followed.mean.push_keeping(kept, per_second).sqrt();
             }
         }
         let warm = now >= *self.first.get_or_insert(now) + Self::WARM_UP;
         if warm && self.has_moved() {
-            self.pools.values_mut().for_each(|followed| followed.reported = followed.mean.value());
+            self.pools.values_mut().iter_mut().for_each(Followed::report);
         }
-        pools.iter().map(|pool| self.share(pool)).collect()
+        pools.iter().zip(self.pools.values()).map(|(pool, followed)| Self::share(pool, followed)).collect()
     }
 
     fn has_moved(&self) -> bool {
-        let sum = |of: fn(&Followed) -> f64| self.pools.values().map(|f| of(f).sqrt()).sum::<f64>();
-        let (reported, mean) = (sum(|f| f.reported), sum(|f| f.mean.value()));
+        let all = self.pools.values();
+        let reported: f64 = all.iter().map(|f| f.reported_root).sum();
+        let mean: f64 = all.iter().map(|f| f.mean_root).sum();
         let moved = |f: &Followed| {
-            let (then, now) =
-                (f.reported.sqrt() / reported.max(1e-9), f.mean.value().sqrt() / mean.max(1e-9));
+            let (then, now) = (f.reported_root / reported.max(1e-9), f.mean_root / mean.max(1e-9));
             (now - then).abs() > then / Self::MOVED_ONE_IN
         };
-        mean > 0.0 && self.pools.values().any(moved)
+        mean > 0.0 && all.iter().any(moved)
     }
 
-    fn share(&self, pool: &PoolInputs) -> Share {
+    fn share(pool: &PoolInputs, followed: &Followed) -> Share {
         let weight = pool.expected_weight_bytes;
         let least = if weight == 0 { Self::FLOOR_BYTES } else { weight.saturating_mul(Self::FLOOR_OBJECTS) };
         let floor_bytes = least.max(pool.floor_bytes);
         // Twice the mean weight, because what a pool keeps may be heavier than what passes through it.
         let ceiling = pool.capacity_objects.saturating_mul(weight.saturating_mul(2));
         let ceiling_bytes = if weight == 0 { u64::MAX } else { ceiling.max(floor_bytes) };
-        let demand = self.pools.get(&pool.name).map_or(0.0, |followed| followed.reported);
-        Share { floor_bytes, ceiling_bytes, demand }
+        Share { floor_bytes, ceiling_bytes, demand: followed.reported }
+    }
+}
+
+impl Followed {
+    fn new(pool: &PoolInputs) -> Self {
+        let mean = Ewma::new(Demand::TAU);
+        Self { gets: pool.gets_total, mean, reported: 0.0, mean_root: 0.0, reported_root: 0.0 }
+    }
+
+    fn report(&mut self) {
+        (self.reported, self.reported_root) = (self.mean.value(), self.mean_root);
     }
 }
 
 /// What a reuse saves per byte, on the average of the pools in which it was measured.
 fn mean_worth(pools: &[PoolInputs]) -> Option<f64> {
-    let measured: Vec<f64> = pools.iter().filter_map(worth_of_byte).collect();
-    (!measured.is_empty()).then(|| measured.iter().sum::<f64>() / measured.len() as f64)
+    let measured = pools.iter().filter_map(worth_of_byte);
+    let (sum, count) = measured.fold((0.0, 0_u32), |(sum, count), worth| (sum + worth, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
 }
 
 fn worth_of_byte(pool: &PoolInputs) -> Option<f64> {
@@ -248,7 +258,7 @@ mod tests {
         let of = |saved_ns: &[f64]| {
             let pools = |gets_total| {
                 let pool = |(n, saved_ns): (usize, &f64)| PoolInputs {
-                    name: n.to_string(),
+                    name: n.to_string().into(),
                     gets_total,
                     expected_weight_bytes: 512,
                     saved_ns: Some(*saved_ns),

@@ -4,8 +4,7 @@
 //! what a reuse saves, for the bytes of a magazine, is the worth of the next byte. Figures are of whole windows, so
 //! that demands which swap every few seconds all have their say. Moves nothing.
 
-use super::PoolInputs;
-use std::collections::BTreeMap;
+use super::{PerPool, PoolInputs};
 use std::time::Duration;
 
 /// A window.
@@ -26,7 +25,7 @@ pub(super) struct Worth {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Worths {
-    pools: BTreeMap<String, (Counts, Worth)>,
+    pools: PerPool<(Counts, Worth)>,
     since: Option<Duration>,
 }
 
@@ -39,28 +38,23 @@ struct Counts {
 impl Worths {
     /// Takes the counters of a tick; whether a window has just ended, so that the worths are new.
     pub(super) fn update(&mut self, now: Duration, pools: &[PoolInputs]) -> bool {
+        self.pools.align(pools.iter().map(|pool| &pool.name), |at| (counts(&pools[at]), Worth::default()));
         let since = *self.since.get_or_insert(now);
         let over = now >= since + WINDOW;
         if over {
             self.since = Some(now);
             let seconds = now.saturating_sub(since).as_secs_f64();
-            let old = std::mem::take(&mut self.pools);
-            for pool in pools {
-                let worth =
-                    old.get(&pool.name).map_or(Worth::default(), |(then, _)| worth(pool, then, seconds));
-                self.pools.insert(pool.name.clone(), (counts(pool), worth));
-            }
-        } else if self.pools.len() != pools.len() {
-            for pool in pools.iter().filter(|pool| !self.pools.contains_key(&pool.name)).collect::<Vec<_>>() {
-                self.pools.insert(pool.name.clone(), (counts(pool), Worth::default()));
+            for (pool, (then, worth)) in pools.iter().zip(self.pools.values_mut()) {
+                *worth = worth_since(pool, then, seconds);
+                *then = counts(pool);
             }
         }
         over
     }
 
-    /// Of the last whole window.
-    pub(super) fn of(&self, pool: &str) -> Worth {
-        self.pools.get(pool).map_or(Worth::default(), |(_, worth)| *worth)
+    /// Of the last whole window, for the pool that stands there.
+    pub(super) fn of(&self, at: usize) -> Worth {
+        self.pools.get(at).map_or(Worth::default(), |(_, worth)| *worth)
     }
 }
 
@@ -73,7 +67,7 @@ fn counts(pool: &PoolInputs) -> Counts {
     Counts { ghosts: pool.ghost_hits_total, reused: pool.gets_total.saturating_sub(pool.created_total) }
 }
 
-fn worth(pool: &PoolInputs, then: &Counts, seconds: f64) -> Worth {
+fn worth_since(pool: &PoolInputs, then: &Counts, seconds: f64) -> Worth {
     let now = counts(pool);
     let saved_ns = pool.saved_ns.unwrap_or_else(|| unmeasured_ns(pool));
     let counted_ns = saved_ns * f64::from(pool.weight) / 100.0;
@@ -108,12 +102,12 @@ mod tests {
         let (mut worths, s) = (Worths::default(), Duration::from_secs);
         assert!(!worths.update(s(0), &[pool(1000, 100, 50)]));
         assert!(!worths.update(s(9), &[pool(1500, 150, 90)]));
-        assert_eq!(worths.of("a"), Worth::default(), "the window is not over");
+        assert_eq!(worths.of(0), Worth::default(), "the window is not over");
         assert!(worths.update(s(10), &[pool(2100, 200, 114)]));
         // 64 ghost hits of 2 × 1000 ns in 10 s, for 6400 bytes; 1000 reuses for a million.
         let expected = Worth { marginal: 64.0 * 2000.0 / 10.0 / 6400.0, mean: 1000.0 * 2000.0 / 10.0 / 1e6 };
-        assert_eq!((worths.of("a"), worths.of("b")), (expected, Worth::default()));
+        assert_eq!((worths.of(0), worths.of(1)), (expected, Worth::default()));
         assert!(!worths.update(s(11), &[pool(2100, 200, 114)]));
-        assert_eq!(worths.of("a"), expected, "until the next one is over");
+        assert_eq!(worths.of(0), expected, "until the next one is over");
     }
 }

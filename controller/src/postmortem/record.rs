@@ -76,7 +76,7 @@ impl Record {
         let mut pools: Vec<_> = status.pools.iter().collect();
         pools.sort_by_key(|pool| std::cmp::Reverse(pool.idle_bytes.saturating_add(pool.lent_bytes)));
         let pool = |pool: &&crate::status::PoolBrief| PoolRecord {
-            name: pool.name.clone(),
+            name: pool.name.as_str().to_owned(),
             idle_bytes: pool.idle_bytes,
             lent_bytes: pool.lent_bytes,
             capacity_bytes: pool.capacity_bytes,

@@ -13,12 +13,14 @@ pub(super) fn names(record: &Record) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for moment in &record.moments {
         let pools = &moment.inputs.pools;
-        if pools.len() == names.len() && pools.iter().zip(&names).all(|(pool, name)| pool.name == *name) {
+        if pools.len() == names.len()
+            && pools.iter().zip(&names).all(|(pool, name)| pool.name == name.as_str())
+        {
             continue;
         }
         for pool in pools {
-            if !names.contains(&pool.name) {
-                names.push(pool.name.clone());
+            if !names.iter().any(|name| pool.name == name.as_str()) {
+                names.push(pool.name.as_str().to_owned());
             }
         }
     }
@@ -89,8 +91,12 @@ fn pool_points(names: &[String], pools: &[PoolInputs], before: Option<&[PoolPoin
 /// The pools as they were at the first moment; those that came later are empty.
 pub(super) fn starts(record: &Record, names: &[String], points: &[Point]) -> Vec<Start> {
     let start = |(n, name): (usize, &String)| {
-        let all =
-            || record.moments.iter().filter_map(|m| m.inputs.pools.iter().find(|pool| pool.name == *name));
+        let all = || {
+            record
+                .moments
+                .iter()
+                .filter_map(|m| m.inputs.pools.iter().find(|pool| pool.name == name.as_str()))
+        };
         let first = all().next().cloned().unwrap_or_default();
         // It is learnt while the record goes on; the last word is the best.
         let saved_ns = all().rev().find_map(|pool| pool.saved_ns);
@@ -171,7 +177,7 @@ pub(super) fn facts(record: &Record, world: &Recorded) -> Facts {
     let share = |count: usize| count as f64 / moments.max(1) as f64;
     let is_measured = |start: &Start| {
         let known = |m: &&pool_controller::Moment| {
-            m.inputs.pools.iter().any(|pool| pool.name == start.name && pool.saved_ns.is_some())
+            m.inputs.pools.iter().any(|pool| pool.name == start.name.as_str() && pool.saved_ns.is_some())
         };
         share(record.moments.iter().filter(known).count())
     };
