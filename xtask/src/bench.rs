@@ -1,9 +1,10 @@
 //! The benchmarks: run for their figures, briefly to see that they still work, and written up.
 //!
 //! ```text
-//!  peers ──► target/bench/peers.json ─┐
-//!  pays  ──► target/bench/pays.json  ─┼─► report ──► docs/performance.json ──► docs/performance.md
-//!  cost  ──► target/bench/cost.json  ─┘
+//!  peers   ──► target/bench/peers.json   ─┐
+//!  pays    ──► target/bench/pays.json    ─┼─► report ──► docs/performance.json ──► docs/performance.md
+//!  control ──► target/bench/control.json ─┤
+//!  cost    ──► target/bench/cost.json    ─┘
 //!    └─► compared with pool-core/benches/cost/recorded.json
 //! ```
 
@@ -49,9 +50,11 @@ pub(crate) enum Command {
     },
     /// Hold what a pool says of its own worth against a direct comparison; writes target/bench/pays.json
     Pays,
-    /// Write docs/performance.md from what the last full runs of peers, pays and cost measured
+    /// Measure ticks, slices of dropping and creates that take back; puts them into docs/performance.md
+    Control,
+    /// Write docs/performance.md from what the last full runs of peers, pays, control and cost measured
     Report,
-    /// Run peers, pays and cost, and write the report: minutes, on a machine that has nothing else to do
+    /// Run peers, pays, control and cost, and write the report: minutes, on a machine that has nothing else to do
     All,
 }
 
@@ -62,9 +65,18 @@ pub(crate) fn run(workspace: &Workspace, command: &Command) -> Result<bool> {
         Command::Cost { record: false } => test::run_one(workspace, Suite::Cost, false),
         Command::Cost { record: true } => cost::record(workspace),
         Command::Pays => pays().passes(workspace),
+        Command::Control => {
+            let measured = control().passes(workspace)?;
+            if measured {
+                report::update_control(workspace)?;
+            }
+            Ok(measured)
+        }
         Command::Report => report::write(workspace).map(|()| true),
         Command::All => {
-            let measured = peers(false, None).passes(workspace)? && pays().passes(workspace)?;
+            let measured = peers(false, None).passes(workspace)?
+                && pays().passes(workspace)?
+                && control().passes(workspace)?;
             let cost = test::run_one(workspace, Suite::Cost, false)?;
             if measured {
                 report::write(workspace)?;
@@ -91,6 +103,10 @@ fn peers(quick: bool, only: Option<&str>) -> Job {
 
 fn pays() -> Job {
     job("pool-core", "pays", false)
+}
+
+fn control() -> Job {
+    job("pool-controller", "control", false)
 }
 
 fn read_json(path: &Path) -> Result<Value> {

@@ -27,6 +27,7 @@ pub(crate) fn document(data: &Value) -> Result<String> {
     out.push_str(&comparison(rows, list(peers, "skipped")?)?);
     out.push_str(&own(rows)?);
     out.push_str(&pays(list(&data["pays"], "rows")?)?);
+    out.push_str(&control(list(&data["control"], "rows")?)?);
     out.push_str(&instructions(cost)?);
     out.push_str(HOW);
     Ok(out)
@@ -168,6 +169,24 @@ fn pays(rows: &[Value]) -> Result<String> {
     Ok(out)
 }
 
+fn control(rows: &[Value]) -> Result<String> {
+    let mut out = String::from(
+        "\n## Control\n\nWhat steering costs (`cargo xtask bench control`), by wall time where nothing else is said.\n\n\
+         | | median | 99th percentile | most | promised |\n| --- | ---: | ---: | ---: | --- |\n",
+    );
+    for row in rows {
+        let unit = text(row, "unit")?;
+        let figure = |key: &str| {
+            let value = row[key].as_f64().with_context(|| format!("no number at {key} in {row}"))?;
+            Ok::<_, anyhow::Error>(format!("{} {unit}", number(value)).trim_end().to_owned())
+        };
+        let (median, p99, most) = (figure("median")?, figure("p99")?, figure("max")?);
+        let promised = bound(&row["promised"]);
+        let _ = writeln!(out, "| {} | {median} | {p99} | {most} | {promised} |", name(row, "what")?);
+    }
+    Ok(out)
+}
+
 fn instructions(cost: &Value) -> Result<String> {
     let (rustc, valgrind, arch) = (text(cost, "rustc")?, text(cost, "valgrind")?, text(cost, "arch")?);
     let mut out = format!(
@@ -232,6 +251,11 @@ mod tests {
                      "cases": [{"name": "pair", "instructions": 120.4}]},
             "pays": {"rows": [{"value": "map", "direct_ns": -1.5, "saved_ns": 1200.4, "verdict": "pays",
                                "confidence": 0.99, "expected": "pays"}]},
+            "control": {"rows": [
+                {"what": "tick", "unit": "µs", "median": 18.5, "p99": 250.4, "max": 300.0,
+                 "promised": {"bound": "p99 ≤ 200µs", "met": false}},
+                {"what": "share", "unit": "%", "median": 0.01, "p99": 0.01, "max": 0.01, "promised": null},
+            ]},
             "crates": {"opool": "0.2.0"},
         })
     }
@@ -257,12 +281,14 @@ mod tests {
         assert!(text.contains("| Mutex\\<Vec> † | 4.00, 113 |"), "{text}");
         assert!(text.contains("| ours: a pool | 4.68 ns | 4.00, 113 |"), "{text}");
         assert!(text.contains("| pair | 120.4 |"), "{text}");
+        assert!(text.contains("| tick | 18.5 µs | 250 µs | 300 µs | **p99 ≤ 200µs missed** |"), "{text}");
+        assert!(text.contains("| share | 0.01 % | 0.01 % | 0.01 % |  |"), "{text}");
         assert!(text.contains("| map | -1.50 | 1200 | pays | 0.99 | pays |"), "{text}");
     }
 
     #[test]
     fn lacking_data_are_refused() {
-        for key in ["peers", "pays", "cost", "crates"] {
+        for key in ["peers", "pays", "control", "cost", "crates"] {
             let mut lacking = data();
             lacking.as_object_mut().unwrap().remove(key);
             assert!(document(&lacking).is_err(), "{key}");

@@ -3,7 +3,7 @@
 pub(super) const HEAD: &str = "\
 # Performance
 
-What a get and its return cost, what memory a pool takes, and whether that is what was promised. This page is
+What a get and its return cost, what memory a pool takes, what steering pools costs, and whether that is what was promised. This page is
 written by `cargo xtask bench report` from `docs/performance.json`, and `cargo xtask tidy` compares the two. To measure
 anew, on a machine that has nothing else to do:
 
@@ -11,6 +11,7 @@ anew, on a machine that has nothing else to do:
 cargo xtask bench all       # those below, one after the other
 cargo xtask bench peers     # against pools and allocators, by CPU time
 cargo xtask bench pays      # what a pool says of its own worth
+cargo xtask bench control   # what steering pools costs; puts it into this page by itself
 cargo xtask bench cost      # instructions per pair, by callgrind
 cargo xtask bench report    # this page
 ```
@@ -35,5 +36,8 @@ pub(super) const HOW: &str = "
   their gets in some shape: there, the figure is not the cost of reuse.
 * Memory is what a counting global allocator was asked for, in a process of its own; resident memory is the kernel's.
   A pool is counted with its entry in a registry.
+* A tick is driven by hand, on pools that three threads have used; every seventh is in use between two ticks. A slice
+  is one turn of dropping, as the controller asks for it. A create that takes back is beside one before which the same
+  was taken back untimed, in turns, so that both find the allocator and the caches alike; ratios are of a round's medians.
 * Instructions are those of n warm pairs: the total of a process that runs 2n of them minus that of one that runs n.
 ";

@@ -25,14 +25,35 @@ pub(crate) const PEERS: [&str; 9] = [
 /// # Errors
 /// If a run is missing or was a quick one: a document must not show figures that say nothing.
 pub(crate) fn write(workspace: &Workspace) -> Result<()> {
-    let read = |name: &str| {
-        let path = workspace.target.join(format!("bench/{name}.json"));
-        read_json(&path).with_context(|| format!("run `cargo xtask bench {name}` first"))
-    };
-    let (peers, pays) = (full("peers", read("peers")?)?, full("pays", read("pays")?)?);
-    let data = json!({"peers": peers, "pays": pays, "cost": read("cost")?, "crates": crates(workspace)?});
-    let text = document(&data)?;
-    for (path, text) in [(DATA, serde_json::to_string_pretty(&data)? + "\n"), (DOCUMENT, text)] {
+    let data = json!({
+        "peers": full("peers", measured(workspace, "peers")?)?,
+        "pays": full("pays", measured(workspace, "pays")?)?,
+        "control": full("control", measured(workspace, "control")?)?,
+        "cost": measured(workspace, "cost")?,
+        "crates": crates(workspace)?,
+    });
+    store(workspace, &data)
+}
+
+/// Puts what control costs into the data that there are, and writes both anew: it takes seconds, the rest minutes.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn update_control(workspace: &Workspace) -> Result<()> {
+    let mut data = read_json(&workspace.root.join(DATA))?;
+    data["control"] = full("control", measured(workspace, "control")?)?;
+    store(workspace, &data)
+}
+
+/// What the last run of a benchmark wrote.
+fn measured(workspace: &Workspace, name: &str) -> Result<Value> {
+    let path = workspace.target.join(format!("bench/{name}.json"));
+    read_json(&path).with_context(|| format!("run `cargo xtask bench {name}` first"))
+}
+
+fn store(workspace: &Workspace, data: &Value) -> Result<()> {
+    let text = document(data)?;
+    for (path, text) in [(DATA, serde_json::to_string_pretty(data)? + "\n"), (DOCUMENT, text)] {
         std::fs::write(workspace.root.join(path), text)
             .with_context(|| format!("{path} cannot be written"))?;
         println!("written: {path}");
