@@ -3,6 +3,7 @@
 // Text for people, some lines a second: a string more or less is nothing.
 #![allow(clippy::format_push_string)]
 
+mod allocator;
 mod chaos;
 mod commands;
 mod demo;
@@ -34,7 +35,7 @@ Examples:
 
 /// Object pools for Rust services that ebb and flow with the memory there really is.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, after_long_help = EXAMPLES)]
+#[command(version = allocator::VERSION, after_help = EXAMPLES, after_long_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

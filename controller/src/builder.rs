@@ -1,6 +1,7 @@
 //! Builds a controller: settings that stay for its life.
 
 use crate::act::watchdog::LEASE;
+use crate::allocator::{self, Allocator};
 use crate::config::live::{Defaults, Live};
 use crate::config::{Config, ConfigError, Watched};
 use crate::control_loop::{Controller, Notes};
@@ -15,6 +16,7 @@ use pool_core::Registry;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Builds a [`Controller`].
@@ -23,6 +25,7 @@ pub struct Builder {
     mode: Mode,
     policy: Box<dyn Policy>,
     limit: LimitSource,
+    allocator: Option<Arc<dyn Allocator>>,
     lease_suspect_after: Duration,
     config: Option<Result<Config, ConfigError>>,
     watched: Option<Watched>,
@@ -50,6 +53,7 @@ impl Default for Builder {
             mode: Mode::default(),
             policy: Box::<Tide>::default(),
             limit: LimitSource::Auto,
+            allocator: None,
             lease_suspect_after: Self::LEASE_SUSPECT_AFTER_DEFAULT,
             config: None,
             watched: None,
@@ -96,6 +100,26 @@ impl Builder {
     #[must_use]
     pub fn limit(mut self, limit: LimitSource) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// The allocator that serves this program's allocations: the program's `#[global_allocator]`, where it has one. Its
+    /// free memory is counted and it is asked to give that back. Unless said otherwise here, glibc if a trial shows that
+    /// it is glibc, else none is known ([`allocator::detect`](crate::allocator::detect)).
+    ///
+    /// ```
+    /// use pool_controller::Controller;
+    /// use pool_controller::allocator::Glibc;
+    /// use std::sync::Arc;
+    ///
+    /// let registry = pool_core::Registry::new();
+    /// let mut controller = Controller::builder().registry(&registry).allocator(Arc::new(Glibc)).build()?;
+    /// assert_eq!(controller.tick(std::time::Instant::now()).memory.allocator, "glibc");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn allocator(mut self, allocator: Arc<dyn Allocator>) -> Self {
+        self.allocator = Some(allocator);
         self
     }
 
@@ -190,7 +214,8 @@ impl Builder {
         self
     }
 
-    /// Builds the controller. Nothing runs yet and nothing is read.
+    /// Builds the controller. Nothing runs yet, and nothing is read but, unless one was named, whether the allocator is
+    /// glibc.
     ///
     /// # Errors
     /// [`BuildError`] without a registry, if `EBBPOOL_CONTROLLER` holds something else than a mode, or if the file
@@ -210,7 +235,8 @@ impl Builder {
         })?;
         let steering = Steering::new(mode, self.environment.is_some());
         let shared = Shared::new(registry, steering, live.suspect_after(), self.lease);
-        let senses = Senses::open(live.limit_at_start(), live.suspect_after());
+        let allocator = self.allocator.unwrap_or_else(allocator::detect);
+        let senses = Senses::open(live.limit_at_start(), live.suspect_after(), allocator);
         let notes = Notes { ring, journal: self.journal };
         Ok(Controller::new(senses, Decider::new(self.policy), shared, live, self.runtime, notes))
     }

@@ -78,7 +78,7 @@ impl Controller {
     ) -> Self {
         live.choose_policy(&mut decider);
         let history = History::new(decider.policy_name());
-        let act = Act::new(shared.registry.clone(), shared.mode());
+        let act = Act::new(shared.registry.clone(), shared.mode(), senses.allocator());
         let (canaries, pools) = (Canaries::default(), SeenPools::default());
         Self { senses, decider, act, history, canaries, pools, shared, live, runtime, notes }
     }

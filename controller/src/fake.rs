@@ -1,11 +1,43 @@
-//! A pool for tests: figures as set, knobs and trims that work.
+//! A pool for tests: figures as set, knobs and trims that work; and an allocator that says what it was told.
 
+use crate::allocator::Allocator;
 use pool_core::{
     Applied, Author, Capacity, Change, Collected, DropReason, Fenced, Job, KnobKind, KnobSet, Knobs, Managed,
     PoolStats, Setting, Suspect, Taken,
 };
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Keeps what it was told, reading by reading; the last one stays. Giving back changes nothing.
+#[derive(Debug)]
+pub(crate) struct FakeAllocator(Mutex<Vec<Option<u64>>>);
+
+impl FakeAllocator {
+    pub(crate) fn keeps(readings: impl IntoIterator<Item = Option<u64>>) -> Self {
+        let mut readings: Vec<_> = readings.into_iter().collect();
+        readings.reverse();
+        Self(Mutex::new(readings))
+    }
+}
+
+impl Allocator for FakeAllocator {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn kept_bytes(&self) -> Option<u64> {
+        let mut readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = *readings.last()?;
+        if readings.len() > 1 {
+            readings.pop();
+        }
+        last
+    }
+
+    fn give_back(&self) -> bool {
+        true
+    }
+}
 
 pub(crate) struct FakePool {
     inner: Mutex<Inner>,

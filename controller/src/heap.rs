@@ -1,9 +1,10 @@
 //! The allocator's free blocks, read no more often than is cheap.
 //!
-//! glibc counts them by walking every free block under its locks, which takes from microseconds to milliseconds;
-//! so a reading stands for at least a tick and for two hundred times what it cost. Decides nothing.
+//! An allocator counts them under its locks (glibc walks every free block), which takes from microseconds to
+//! milliseconds; so a reading stands for at least a tick and for two hundred times what it cost. Decides nothing.
 
-use crate::sys;
+use crate::allocator::Allocator;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A reading stands for this long, at least.
@@ -12,18 +13,33 @@ const READ_EVERY: Duration = Duration::from_millis(250);
 const COST_TIMES: u32 = 200;
 
 /// The last reading and when the next one is due.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Heap {
+    allocator: Arc<dyn Allocator>,
     free_bytes: Option<u64>,
     due: Option<Duration>,
 }
 
 impl Heap {
-    /// Bytes in free blocks, resident or not; `None` if the allocator does not say.
+    pub(crate) fn of(allocator: Arc<dyn Allocator>) -> Self {
+        Self { allocator, free_bytes: None, due: None }
+    }
+
+    /// Whose blocks they are.
+    pub(crate) fn allocator(&self) -> Arc<dyn Allocator> {
+        Arc::clone(&self.allocator)
+    }
+
+    /// The allocator's name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.allocator.name()
+    }
+
+    /// Bytes that are free and that the allocator keeps; `None` if the allocator does not say.
     pub(crate) fn free_bytes(&mut self, at: Duration) -> Option<u64> {
         if self.due.is_none_or(|due| at >= due) {
             let began = Instant::now();
-            self.free_bytes = sys::allocator_use().map(|heap| heap.retained_bytes);
+            self.free_bytes = self.allocator.kept_bytes();
             self.due = Some(at + stands_for(began.elapsed()));
         }
         self.free_bytes
@@ -37,6 +53,7 @@ fn stands_for(cost: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake::FakeAllocator;
 
     #[test]
     fn a_costly_reading_stands_for_longer() {
@@ -44,13 +61,13 @@ mod tests {
         assert_eq!(stands_for(Duration::from_millis(10)), Duration::from_secs(2));
     }
 
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn a_reading_is_kept_until_it_is_due() {
-        let mut heap = Heap::default();
-        assert!(heap.free_bytes(Duration::ZERO).is_some());
-        heap.free_bytes = Some(1);
-        assert_eq!(heap.free_bytes(Duration::from_millis(249)), Some(1));
-        assert_ne!(heap.free_bytes(Duration::from_secs(3600)), Some(1));
+        let fake = Arc::new(FakeAllocator::keeps([Some(7), Some(9), None]));
+        let mut heap = Heap::of(fake);
+        assert_eq!(heap.free_bytes(Duration::ZERO), Some(7));
+        assert_eq!(heap.free_bytes(Duration::from_millis(249)), Some(7));
+        assert_eq!(heap.free_bytes(Duration::from_secs(3600)), Some(9));
+        assert_eq!(heap.free_bytes(Duration::from_secs(7200)), None, "an old reading stands for nothing");
     }
 }

@@ -70,6 +70,7 @@ impl History {
             mode: mode.as_str(),
             policy: self.policy,
             source: memory.source.as_str(),
+            allocator: seen.allocator,
             limit_bytes,
             limit_kind: limit_kind(memory.source),
             usage_bytes,

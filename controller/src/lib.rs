@@ -46,6 +46,7 @@
 mod act;
 pub mod admin;
 mod admission;
+pub mod allocator;
 mod builder;
 mod canary;
 pub mod config;

@@ -5,6 +5,7 @@ mod pools;
 pub(crate) use self::pools::{SeenPool, SeenPools};
 
 use crate::act::{Done, Knobs};
+use crate::allocator::Allocator;
 use crate::creates::Creates;
 use crate::decide::{Inputs, PauseInputs};
 use crate::heap::Heap;
@@ -13,6 +14,7 @@ use crate::sense::pause::Pauses;
 use crate::sense::{LimitSource, MemorySample, MemorySensor, PauseSample};
 use pool_core::Registry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Suspects of a pool are looked up this often: it reads its whole table of leases for it.
@@ -40,22 +42,29 @@ pub(crate) struct Seen {
     pub(crate) pause: PauseSample,
     pub(crate) create_p99_ns: Option<u64>,
     pub(crate) heap_free_bytes: Option<u64>,
+    /// Whose reading that is.
+    pub(crate) allocator: &'static str,
     pub(crate) grant_left_bytes: Option<i64>,
     pub(crate) pools: SeenPools,
     suspects_looked_up: [bool; SUSPECTS_TURNS_MS.len()],
 }
 
 impl Senses {
-    pub(crate) fn open(limit: LimitSource, suspect_after: Duration) -> Self {
+    pub(crate) fn open(limit: LimitSource, suspect_after: Duration, allocator: Arc<dyn Allocator>) -> Self {
         Self {
             memory: MemorySensor::open(limit),
             pauses: Pauses::open(),
             probes: Probes::default(),
-            heap: Heap::default(),
+            heap: Heap::of(allocator),
             creates: Creates::default(),
             suspect_after,
             suspects_due: SUSPECTS_TURNS_MS.map(Duration::from_millis),
         }
+    }
+
+    /// The allocator whose memory is read.
+    pub(crate) fn allocator(&self) -> Arc<dyn Allocator> {
+        self.heap.allocator()
     }
 
     pub(crate) fn set_suspect_after(&mut self, age: Duration) {
@@ -87,7 +96,17 @@ impl Senses {
             *due = at + SUSPECTS_EVERY;
         }
         pools.look_for_suspects(self.suspect_after, in_turn(&suspects_looked_up));
-        Seen { memory, pause, create_p99_ns, heap_free_bytes, grant_left_bytes, pools, suspects_looked_up }
+        let allocator = self.heap.name();
+        Seen {
+            memory,
+            pause,
+            create_p99_ns,
+            heap_free_bytes,
+            allocator,
+            grant_left_bytes,
+            pools,
+            suspects_looked_up,
+        }
     }
 }
 

@@ -58,6 +58,9 @@ pub struct MemoryStatus {
     pub policy: &'static str,
     /// Where limit and usage are read: `cgroup-v1`, `cgroup-v2`, `hybrid`, `process`, `simulated`.
     pub source: &'static str,
+    /// The allocator whose free memory is counted and asked for: `glibc`, `jemalloc`, `mimalloc`, `unknown`, or the name
+    /// of one that the builder was given.
+    pub allocator: &'static str,
     /// The limit that binds. Without a limit of its own, what this process could grow to on this machine.
     pub limit_bytes: Option<u64>,
     /// `real`: a group's limit; `simulated`: nothing is killed at it; `none`: the machine is the limit.

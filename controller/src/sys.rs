@@ -1,8 +1,14 @@
-//! Calls into the C library: the allocator and the page size. The only unsafe code of this crate.
+//! Calls into the C library: the allocator and the page size; and, behind features, into other allocators. The only
+//! unsafe code of this crate.
 //!
-//! They concern glibc's allocator. A program whose global allocator is another one may call them all the same:
+//! What is public concerns glibc's allocator. A program whose global allocator is another one may call them all the same:
 //! what they then reach is only what C code in the process has allocated. Knows nothing of pools or pressure.
 #![allow(unsafe_code)]
+
+#[cfg(feature = "jemalloc")]
+pub(crate) mod jemalloc;
+#[cfg(feature = "mimalloc")]
+pub(crate) mod mimalloc;
 
 use std::fmt;
 

@@ -6,10 +6,15 @@
 //!  control ──► target/bench/control.json ─┤
 //!  cost    ──► target/bench/cost.json    ─┘
 //!    └─► compared with pool-core/benches/cost/recorded.json
+//!
+//!  limits ──► demo (a binary for each allocator, runs under a real limit) ──► docs/limits.json ──► docs/limits.md
 //! ```
 
 mod cost;
+mod demo;
 mod document;
+mod figures;
+pub(crate) mod limits;
 mod prose;
 mod report;
 mod seam;
@@ -54,6 +59,11 @@ pub(crate) enum Command {
     Control,
     /// Write docs/performance.md from what the last full runs of peers, pays, control and cost measured
     Report,
+    /// Run the demo under a real memory limit, with each load and allocator, and write docs/limits.md
+    ///
+    /// Adaptive pools, and beside them the same service with pools of a fixed size, 20 runs of each. As root, or in a user
+    /// session of systemd.
+    Limits(limits::Options),
     /// Run peers, pays, control and cost, and write the report: minutes, on a machine that has nothing else to do
     All,
 }
@@ -73,6 +83,7 @@ pub(crate) fn run(workspace: &Workspace, command: &Command) -> Result<bool> {
             Ok(measured)
         }
         Command::Report => report::write(workspace).map(|()| true),
+        Command::Limits(options) => limits::run(workspace, options),
         Command::All => {
             let measured = peers(false, None).passes(workspace)?
                 && pays().passes(workspace)?

@@ -13,6 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The libraries, in the order in which they can be published.
 const LIBRARIES: [&str; 5] =
     ["pool-core-derive", "pool-core", "pool-dashboards", "pool-controller", "pool-chaos"];
+/// The package whose features are allocators.
+const CONTROLLER: &str = "pool-controller";
 /// The package of the `ebbpool` binary.
 const CLI: &str = "ebbpool";
 
@@ -87,11 +89,12 @@ impl Suite {
             Self::Tidy => "the rules that the compiler does not check",
             Self::Unit => "tests and doctests of every crate",
             Self::Features => {
-                "pool-core with each of its features and with all, its examples, and failpoints compiled out"
+                "pool-core with each of its features and with all, its examples, and failpoints compiled out; the controller \
+                 beside each allocator"
             }
             Self::Loom => "models of pool-core: every interleaving within the preemption bound",
             Self::Stress => "pool-core's tests in release, the membarrier litmus test among them",
-            Self::Limit => "the demo under a real memory limit",
+            Self::Limit => "the demo under a real memory limit, and a sample of docs/limits.md",
             Self::Browser => "the page in headless Chromium",
             Self::BenchSmoke => "every benchmark builds, runs briefly and reports what it should",
             Self::Cost => "instructions per pair within a tenth of what is recorded",
@@ -190,6 +193,7 @@ fn limit(run: &Run<'_>) -> Result<Counts> {
     let mut counts = run.tests(demo.arg("--release"))?;
     let units = cargo("test --no-fail-fast --release --features limit --bin ebbpool -p").arg(CLI);
     counts += run.tests(units.arg("limit::"))?;
+    counts += bench::limits::sample(run.workspace)?;
     Ok(counts)
 }
 
@@ -205,7 +209,19 @@ fn features(run: &Run<'_>) -> Result<Counts> {
     for example in core.targets_of("example") {
         counts += run.check(&cargo("run -p pool-core --all-features --example").arg(&example.name))?;
     }
+    counts += allocators(run)?;
     counts += failpoints::check(run.workspace)?;
+    Ok(counts)
+}
+
+/// The controller with each of its features, which are allocators: its own test, in a program that the allocator serves.
+fn allocators(run: &Run<'_>) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let controller = run.workspace.package(CONTROLLER)?;
+    for feature in controller.features.iter().filter(|f| *f != "default") {
+        let job = run.test_target(CONTROLLER, &format!("allocator_{feature}"))?;
+        counts += run.tests(job.arg("--lib"))?;
+    }
     Ok(counts)
 }
 

@@ -39,6 +39,8 @@ impl Launcher for Demos {
     async fn launch(&mut self, spec: &TargetSpec) -> Result<Box<dyn Target>, String> {
         let options = SessionOptions {
             pools: PoolsMode::Adaptive,
+            fixed_percent: 100,
+            allocator_defaults: false,
             limit: self.limit(),
             admin: SocketAddr::from(([127, 0, 0, 1], 0)),
             rps: spec.rps,

@@ -1,6 +1,7 @@
 //! `ebbpool demo`: what it is told, and what of that cannot be done.
 
 use crate::demo::fault::{Fault, run_min};
+use crate::demo::load::plan::Shape;
 use crate::demo::run::{self, DemoOptions, LimitAfter};
 use crate::demo::service::PoolsMode;
 use crate::demo::session::{Limit, SessionOptions};
@@ -42,12 +43,29 @@ pub(crate) struct DemoArgs {
     /// this terminal stay outside of it.
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     limit: Option<u64>,
+    /// How the load changes
+    ///
+    /// swap: ingest and export take turns of four seconds. step: ingest for five seconds, then exports at once. ramp:
+    /// exports rise over ten seconds after an ingest. saturate: 16 clients without pauses, whatever --rps says. Without it: swap under a real limit or with a fault, and a busy hour
+    /// and quiet ones under a simulated one.
+    #[arg(long, value_enum)]
+    load: Option<Shape>,
     /// Another limit from a time on, such as 30s=160MiB: a live change, as an in-place resize of a container makes it
     #[arg(long, value_name = "DURATION=SIZE", value_parser = limit_after, requires = "limit")]
     limit_after: Option<LimitAfter>,
     /// How the service gets its objects
     #[arg(long, value_enum, default_value = "adaptive")]
     pools: PoolsMode,
+    /// What fixed pools hold, per cent of what suits the peak of each endpoint
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    fixed_percent: u32,
+    /// Leaves the service's allocator as it comes
+    ///
+    /// Without it, and with any kind of pools, the allocator is told to give large free memory back at once: glibc by its
+    /// mmap threshold, jemalloc and mimalloc (builds with their feature) by MALLOC_CONF and MIMALLOC_PURGE_DELAY, unless
+    /// they are set.
+    #[arg(long)]
+    allocator_defaults: bool,
     /// Ends by itself after this long, such as 60s or 2m; without it, at Ctrl-C (with --fault: 120s)
     #[arg(long = "for", value_name = "DURATION", value_parser = units::duration)]
     run: Option<Duration>,
@@ -130,8 +148,22 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Failure> {
 }
 
 fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
-    let DemoArgs { limit, limit_after, pools, run, json, fault, rps, seed, admin, allow_faults, postmortem } =
-        args;
+    let DemoArgs {
+        limit,
+        load,
+        limit_after,
+        pools,
+        fixed_percent,
+        allocator_defaults,
+        run,
+        json,
+        fault,
+        rps,
+        seed,
+        admin,
+        allow_faults,
+        postmortem,
+    } = args;
     refuse_too_small("--limit", limit, rps)?;
     refuse_too_small("--limit-after", limit_after.map(|after| after.bytes), rps)?;
     if let (Some(after), Some(run)) = (limit_after, run)
@@ -167,8 +199,25 @@ fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
     let simulated_bytes = if fault.is_some() { SIMULATED_FAULT_LIMIT_BYTES } else { SIMULATED_LIMIT_BYTES };
     let limit = limit.map_or(Limit::Simulated(simulated_bytes), Limit::Real);
     let faults = allow_faults || fault.is_some();
-    let session = SessionOptions { pools, limit, admin, rps, seed, faults, broken: None, postmortem };
-    Ok(DemoOptions { session, run, limit_after, fault, json })
+    // Under a real limit the turns of ingest and export decide, and a fault is judged against the same load before it. A
+    // simulated limit is there to be crossed.
+    let load = load.unwrap_or(match (limit, &fault) {
+        (Limit::Simulated(_), None) => Shape::BusyThenQuiet,
+        (Limit::Real(_), _) | (_, Some(_)) => Shape::Swap,
+    });
+    let session = SessionOptions {
+        pools,
+        fixed_percent,
+        allocator_defaults,
+        limit,
+        admin,
+        rps,
+        seed,
+        faults,
+        broken: None,
+        postmortem,
+    };
+    Ok(DemoOptions { session, load, run, limit_after, fault, json })
 }
 
 #[cfg(test)]
@@ -197,6 +246,16 @@ mod tests {
             (None, PoolsMode::Adaptive, 400)
         );
         assert!(!options.session.faults);
+    }
+
+    #[test]
+    fn a_real_limit_and_a_fault_have_turns_unless_told_otherwise() {
+        let load = |flags| parse(flags).unwrap().load;
+        assert_eq!(load(""), Shape::BusyThenQuiet);
+        assert_eq!(load("--limit 192MiB"), Shape::Swap);
+        assert_eq!(load("--fault missing-put=3%"), Shape::Swap);
+        assert_eq!(load("--limit 192MiB --load step"), Shape::Step);
+        assert!(parse("--load busy-then-quiet").unwrap_err().contains("ramp"));
     }
 
     #[test]

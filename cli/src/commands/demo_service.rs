@@ -14,6 +14,10 @@ use std::path::PathBuf;
 pub(crate) struct DemoServiceArgs {
     #[arg(long, value_enum)]
     pools: PoolsMode,
+    #[arg(long, default_value_t = 100)]
+    fixed_percent: u32,
+    #[arg(long)]
+    allocator_defaults: bool,
     #[arg(long)]
     admin: SocketAddr,
     #[arg(long, value_parser = units::size)]
@@ -32,10 +36,21 @@ fn broken(name: &str) -> Result<Broken, pool_chaos::Refused> {
 
 /// Runs the child to its end.
 pub(crate) fn run(args: &DemoServiceArgs) -> Result<(), Failure> {
-    let DemoServiceArgs { pools, admin, simulated_limit, faults, broken, ref postmortem } = *args;
+    let DemoServiceArgs {
+        pools,
+        fixed_percent,
+        allocator_defaults,
+        admin,
+        simulated_limit,
+        faults,
+        broken,
+        ref postmortem,
+    } = *args;
     let postmortem = postmortem.clone();
     process::run(&ServiceOptions {
         pools,
+        fixed_percent,
+        allocator_defaults,
         admin,
         simulated_limit_bytes: simulated_limit,
         faults,

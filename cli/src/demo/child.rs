@@ -2,6 +2,7 @@
 
 use super::process::ServiceOptions;
 use super::wire::{Hello, START};
+use crate::allocator;
 use crate::failure::Failure;
 use crate::limit::Launcher;
 use anyhow::{Context as _, anyhow};
@@ -61,6 +62,11 @@ impl Child {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut command = launcher
             .map_or_else(|| std::process::Command::new(&program), |launcher| launcher.command(&program));
+        if !options.allocator_defaults {
+            // What somebody has set is what they want to see.
+            let unset = |(name, _): &(&str, &str)| std::env::var_os(name).is_none();
+            command.envs(allocator::GIVE_BACK_AT_ONCE.into_iter().filter(unset));
+        }
         command.args(arguments(options)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C in a terminal is for the parent, which ends the child in its own time.
         command.process_group(0);
@@ -142,11 +148,25 @@ fn fall(status: ExitStatus) -> Fall {
 
 /// The command line of the hidden subcommand.
 fn arguments(options: &ServiceOptions) -> Vec<OsString> {
-    let ServiceOptions { pools, admin, simulated_limit_bytes, faults, broken, postmortem } = options;
+    let ServiceOptions {
+        pools,
+        fixed_percent,
+        allocator_defaults,
+        admin,
+        simulated_limit_bytes,
+        faults,
+        broken,
+        postmortem,
+    } = options;
     let pools = pools.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let mut arguments: Vec<OsString> =
-        vec!["demo-service".into(), format!("--pools={pools}").into(), format!("--admin={admin}").into()];
+    let mut arguments: Vec<OsString> = vec![
+        "demo-service".into(),
+        format!("--pools={pools}").into(),
+        format!("--fixed-percent={fixed_percent}").into(),
+        format!("--admin={admin}").into(),
+    ];
     arguments.extend(simulated_limit_bytes.map(|bytes| format!("--simulated-limit={bytes}").into()));
+    arguments.extend(allocator_defaults.then(|| "--allocator-defaults".into()));
     arguments.extend(faults.then(|| "--faults".into()));
     arguments.extend(postmortem.iter().flat_map(|file| ["--postmortem".into(), file.into()]));
     arguments.extend(broken.map(|broken| format!("--broken={}", broken.as_str()).into()));

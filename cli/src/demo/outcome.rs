@@ -3,9 +3,11 @@
 use super::fault::{Fault, Struck};
 use super::recovery::{self, Sample, recovered_after_s};
 use super::run::DemoOptions;
+use super::service::PoolsMode;
 use super::session::{Ended, Limit};
 use super::summary::{LimitKind, Summary};
 use super::terminal::Screen;
+use crate::allocator;
 use crate::failure::Failure;
 use crate::units::exact_size;
 use pool_chaos::faults::FaultName;
@@ -35,8 +37,30 @@ pub(crate) struct Course {
     pub(crate) limit_changed_at: Option<Duration>,
     /// What the fault did.
     pub(crate) struck: Struck,
+    /// What the service used.
+    pub(crate) usage: Usage,
     /// What was seen, for the judgement of the recovery.
     pub(crate) samples: Vec<Sample>,
+}
+
+/// Usage at the looks of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    sum_bytes: u64,
+    looks: u64,
+}
+
+impl Usage {
+    /// One look more.
+    pub(crate) fn add(&mut self, bytes: u64) {
+        self.sum_bytes = self.sum_bytes.saturating_add(bytes);
+        self.looks += 1;
+    }
+
+    /// The mean of all looks; 0 without any.
+    pub(crate) fn mean_bytes(self) -> u64 {
+        self.sum_bytes / self.looks.max(1)
+    }
 }
 
 /// A limit under which the load and the adaptive pools fit, and fixed pools do not.
@@ -60,6 +84,9 @@ pub(crate) fn summarize(options: &DemoOptions, end: &End, ended: &Ended, course:
     };
     Summary {
         pools: options.session.pools,
+        fixed_percent: (options.session.pools == PoolsMode::Fixed).then_some(options.session.fixed_percent),
+        allocator: memory.map_or_else(|| allocator::adapter().name().to_owned(), |m| m.allocator.clone()),
+        load: options.load,
         limit_bytes,
         limit_kind,
         limit_after_bytes: options.limit_after.and_then(|after| course.limit_changed_at.map(|_| after.bytes)),
@@ -71,6 +98,7 @@ pub(crate) fn summarize(options: &DemoOptions, end: &End, ended: &Ended, course:
         p50_ms: delays.p50_ms,
         p99_ms: delays.p99_ms,
         peak_bytes: memory.map_or(0, |m| m.peak_bytes).max(ended.kernel_peak_bytes.unwrap_or(0)),
+        mean_bytes: course.usage.mean_bytes(),
         lent_peak_bytes: memory.map_or(0, |m| m.lent_peak_bytes),
         idle_at_end_bytes: memory.filter(|_| alive).map_or(0, |m| m.pools_idle_bytes),
         oom_kills: ended.oom_kills,

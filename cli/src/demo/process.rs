@@ -5,6 +5,7 @@
 
 use super::service::{self, App, PoolsMode};
 use super::wire::{Hello, START};
+use crate::allocator;
 use crate::failure::Failure;
 use anyhow::Context as _;
 use pool_chaos::broken::Broken;
@@ -24,6 +25,10 @@ use tokio::sync::oneshot;
 pub(crate) struct ServiceOptions {
     /// How the service gets its objects.
     pub(crate) pools: PoolsMode,
+    /// What fixed pools hold, per cent of what an operator gives them.
+    pub(crate) fixed_percent: u32,
+    /// Whether the allocator stays as it comes.
+    pub(crate) allocator_defaults: bool,
     /// Where the admin routes listen.
     pub(crate) admin: SocketAddr,
     /// A limit that nothing enforces; `None`: the one that the process is under.
@@ -59,8 +64,10 @@ pub(crate) fn run(options: &ServiceOptions) -> Result<(), Failure> {
         Ok(_) if line.trim() == START => {}
         Ok(_) => return Err(Failure::usage(format!("expected {START:?} on stdin"))),
     }
-    // Not every allocator has the setting; those that lack it give large blocks back anyway.
-    let _ = sys::set_mmap_threshold(MMAP_THRESHOLD_BYTES);
+    if !options.allocator_defaults {
+        // Of glibc; what others are told stands in the environment.
+        let _ = sys::set_mmap_threshold(MMAP_THRESHOLD_BYTES);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.context("cannot start threads").map_err(Failure::Usage)?;
     let served = runtime.block_on(async {
@@ -92,7 +99,7 @@ async fn start(options: &ServiceOptions) -> anyhow::Result<Started> {
     let admin =
         listen(options.admin, " (--admin HOST:PORT chooses another port, port 0 any free one)").await?;
     let registry = Registry::new();
-    let app = App::new(options.pools, &registry)?;
+    let app = App::new(options.pools, options.fixed_percent, &registry)?;
     let controller = control(options, &registry)?;
     app.ask(controller.admission());
     let seen = controller.clone();
@@ -121,6 +128,7 @@ fn control(options: &ServiceOptions, registry: &Registry) -> anyhow::Result<Hand
         .mode(mode)
         .policy(policy)
         .limit(limit)
+        .allocator(allocator::adapter())
         .runtime(&tokio::runtime::Handle::current())
         .lease_suspect_after(LEASE_SUSPECT_AFTER);
     if let Some(file) = &options.postmortem {

@@ -5,7 +5,7 @@ use super::child::Fall;
 use super::fault::{self, Fault};
 use super::interruption::Interruption;
 use super::load::ledger::{Delays, Ledger, Totals, Windows};
-use super::load::plan::Swing;
+use super::load::plan::Shape;
 use super::outcome::{Course, End, conclude, summarize};
 use super::recovery::Sample;
 use super::service::PoolsMode;
@@ -24,6 +24,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 pub(crate) struct DemoOptions {
     /// What runs.
     pub(crate) session: SessionOptions,
+    /// How the load changes.
+    pub(crate) load: Shape,
     /// How long; `None`: until it is interrupted.
     pub(crate) run: Option<Duration>,
     /// Another limit, from a time on.
@@ -62,14 +64,8 @@ pub(crate) async fn run(options: DemoOptions) -> Result<(), Failure> {
     let mut interruption =
         Interruption::new().map_err(|e| Failure::usage(format!("cannot catch signals: {e}")))?;
     let mut screen = Screen::new(options.json);
-    // Under a real limit the turns of ingest and export alone decide, and a fault is judged against the same
-    // load before it. A simulated limit is there to be crossed.
-    let swing = match (options.session.limit, &options.fault) {
-        (Limit::Simulated(_), None) => Swing::BusyThenQuiet,
-        (Limit::Real(_), _) | (_, Some(_)) => Swing::Steady,
-    };
     let session = tokio::select! {
-        session = Session::start_with(options.session.clone(), swing) => session?,
+        session = Session::start_with(options.session.clone(), options.load) => session?,
         () = interruption.comes() => return Err(Failure::run("interrupted before the service served")),
     };
     let page = format!("http://{}/", session.admin());
@@ -256,8 +252,11 @@ impl<'a> Demo<'a> {
         }
     }
 
-    /// Samples are only needed to judge a recovery; a run that lasts for days keeps none.
+    /// Usage for its mean; samples are only needed to judge a recovery; a run that lasts for days keeps none.
     fn keep(&mut self, elapsed: Duration, seen: Option<&Seen>, p99_ms: f64) {
+        if let Some(bytes) = seen.and_then(|seen| seen.memory.usage_bytes) {
+            self.course.usage.add(bytes);
+        }
         let (Some(_), Some(seen)) = (&self.options.fault, seen) else { return };
         let ratio = |usage: u64, limit: u64| usage as f64 / limit as f64;
         let usage_ratio =

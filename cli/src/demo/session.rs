@@ -5,7 +5,7 @@ use super::child::{Child, Fall};
 use super::load::data::Data;
 use super::load::generator::Load;
 use super::load::ledger::Ledger;
-use super::load::plan::{Plan, Swing};
+use super::load::plan::{Plan, Shape};
 use super::process::ServiceOptions;
 use super::service::PoolsMode;
 use super::watching::{Seen, Watching, look};
@@ -23,6 +23,10 @@ use tokio::time::Instant;
 pub(crate) struct SessionOptions {
     /// How the service gets its objects.
     pub(crate) pools: PoolsMode,
+    /// What fixed pools hold, per cent of what an operator gives them.
+    pub(crate) fixed_percent: u32,
+    /// Whether the service's allocator stays as it comes.
+    pub(crate) allocator_defaults: bool,
     /// The service's memory limit.
     pub(crate) limit: Limit,
     /// Where the admin routes listen.
@@ -74,26 +78,31 @@ pub(crate) struct Ended {
     pub(crate) trouble: Option<anyhow::Error>,
 }
 
+/// Enough to keep two cores busy while answers are on their way.
+const SATURATING_CLIENTS: usize = 16;
+
 impl Session {
     /// Prepares the limit, starts the service under it and then a load that does not swing.
     ///
     /// # Errors
     /// [`Failure::Usage`] if the machine does not allow it; nothing is left behind then.
     pub(crate) async fn start(options: SessionOptions) -> Result<Self, Failure> {
-        Self::start_with(options, Swing::Steady).await
+        Self::start_with(options, Shape::Swap).await
     }
 
     /// [`start`](Self::start) with a load that swings as told.
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub(crate) async fn start_with(options: SessionOptions, swing: Swing) -> Result<Self, Failure> {
+    pub(crate) async fn start_with(options: SessionOptions, shape: Shape) -> Result<Self, Failure> {
         let launcher = match options.limit {
             Limit::Real(bytes) => Some(limit::launcher(bytes).map_err(Failure::usage)?),
             Limit::Simulated(_) => None,
         };
         let service = ServiceOptions {
             pools: options.pools,
+            fixed_percent: options.fixed_percent,
+            allocator_defaults: options.allocator_defaults,
             admin: options.admin,
             simulated_limit_bytes: match options.limit {
                 Limit::Real(_) => None,
@@ -104,10 +113,13 @@ impl Session {
             postmortem: options.postmortem,
         };
         let child = Child::start(launcher.as_ref(), &service).await?;
-        let plan = Plan::new(options.seed, options.rps, swing);
         let watching = Watching::start(child.admin);
         let started = Instant::now();
-        let load = Load::start(child.service, started, plan, Data::new(options.seed));
+        let data = Data::new(options.seed);
+        let load = match shape {
+            Shape::Saturate => Load::saturate(child.service, SATURATING_CLIENTS, options.seed, data),
+            _ => Load::start(child.service, started, Plan::new(options.seed, options.rps, shape), data),
+        };
         Ok(Self { load, watching, child, launcher, started })
     }
 

@@ -1,5 +1,6 @@
 //! What became of a run, in numbers and in a sentence.
 
+use super::load::plan::Shape;
 use super::service::PoolsMode;
 use crate::units::{exact_size, mib};
 use serde::Serialize;
@@ -10,6 +11,12 @@ use std::fmt;
 pub(crate) struct Summary {
     /// How the service got its objects.
     pub(crate) pools: PoolsMode,
+    /// What fixed pools hold, per cent of what an operator gives them; null unless they are fixed.
+    pub(crate) fixed_percent: Option<u32>,
+    /// The allocator that the service's controller knows: `glibc`, `jemalloc`, `mimalloc` or `unknown`.
+    pub(crate) allocator: String,
+    /// How the load changes.
+    pub(crate) load: Shape,
     /// The memory limit, bytes.
     pub(crate) limit_bytes: u64,
     /// Whether the kernel enforced it.
@@ -31,6 +38,8 @@ pub(crate) struct Summary {
     pub(crate) p99_ms: f64,
     /// The highest usage that was seen.
     pub(crate) peak_bytes: u64,
+    /// The mean of the usage that was seen four times a second; 0 if none was.
+    pub(crate) mean_bytes: u64,
     /// The most that the pools had lent at a time; 0 without pools.
     pub(crate) lent_peak_bytes: u64,
     /// What the pools held idle when the load had ended; 0 without pools and after a kill.
@@ -122,7 +131,9 @@ impl fmt::Display for Summary {
             LimitKind::Real => "real",
             LimitKind::Simulated => "simulated, nothing was killed",
         };
-        writeln!(f, "memory    peak {} of {} ({kind})", mib(self.peak_bytes), exact_size(self.limit_bytes))?;
+        let [peak, mean] = [self.peak_bytes, self.mean_bytes].map(mib);
+        let (limit, allocator) = (exact_size(self.limit_bytes), &self.allocator);
+        writeln!(f, "memory    peak {peak} of {limit} ({kind}), mean {mean}; allocator {allocator}")?;
         match self.pools {
             PoolsMode::None => writeln!(f, "pools     none")?,
             PoolsMode::Fixed | PoolsMode::Adaptive => writeln!(
@@ -156,6 +167,9 @@ pub(crate) mod tests {
     pub(crate) fn summary() -> Summary {
         Summary {
             pools: PoolsMode::Adaptive,
+            fixed_percent: None,
+            allocator: "glibc".into(),
+            load: Shape::Swap,
             limit_bytes: 192 << 20,
             limit_kind: LimitKind::Real,
             limit_after_bytes: None,
@@ -167,6 +181,7 @@ pub(crate) mod tests {
             p50_ms: 1.0,
             p99_ms: 9.0,
             peak_bytes: 160 << 20,
+            mean_bytes: 120 << 20,
             lent_peak_bytes: 90 << 20,
             idle_at_end_bytes: 40 << 20,
             oom_kills: 0,
@@ -186,7 +201,7 @@ pub(crate) mod tests {
     #[test]
     fn the_keys_are_the_contract() {
         let json = serde_json::to_value(summary()).unwrap();
-        let expected = "pools limit_bytes limit_kind offered completed shed errors timeouts p50_ms p99_ms \
+        let expected = "pools allocator load mean_bytes limit_bytes limit_kind offered completed shed errors timeouts p50_ms p99_ms \
                         peak_bytes lent_peak_bytes idle_at_end_bytes oom_kills killed_after_s hit_rate decisions \
                         fault fault_hits fault_sites fault_sites_named recovered_after_s seed";
         let missing: Vec<&str> = expected.split_whitespace().filter(|k| json.get(k).is_none()).collect();

@@ -26,6 +26,7 @@ pub(crate) enum Hello {
 /// What is read of `GET /v1/memory`; it has more.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct Memory {
+    pub(crate) allocator: String,
     pub(crate) limit_bytes: Option<u64>,
     pub(crate) usage_bytes: Option<u64>,
     pub(crate) peak_bytes: u64,

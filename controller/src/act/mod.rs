@@ -22,6 +22,7 @@ use knobs::Written;
 pub(crate) use operator::Operator;
 pub(crate) use person::{NotSet, Person, withdraw};
 
+use crate::allocator::Allocator;
 use crate::decide::Plan;
 use crate::mode::Mode;
 use crate::seen::SeenPools;
@@ -58,8 +59,8 @@ pub(crate) struct Act {
 }
 
 impl Act {
-    pub(crate) fn new(registry: Registry, mode: Mode) -> Self {
-        let (knobs, purger) = (Knobs::new(mode == Mode::Enforce), Purger::default());
+    pub(crate) fn new(registry: Registry, mode: Mode, allocator: Arc<dyn Allocator>) -> Self {
+        let (knobs, purger) = (Knobs::new(mode == Mode::Enforce), Purger::of(allocator));
         Self { registry, knobs, purger, trimmed_bytes_total: 0, last: None, mode }
     }
 

@@ -4,9 +4,10 @@
 //! delay the very readings that decide. So there is at most one at a time, at most every ten seconds (two in
 //! critical), and less often while it costs much or gives little. Knows nothing of pools.
 
+use crate::allocator::Allocator;
 use crate::decide::State;
 use crate::sense::{LimitSource, MemorySensor};
-use crate::sys;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,9 @@ pub(super) struct Purged {
 }
 
 /// Runs purges.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Purger {
+    allocator: Arc<dyn Allocator>,
     gate: Gate,
     running: Option<Receiver<Purge>>,
     purged: Purged,
@@ -29,6 +31,8 @@ pub(super) struct Purger {
 /// One purge that has ended.
 #[derive(Clone, Copy, Debug)]
 struct Purge {
+    /// Whether there was a way to ask; otherwise nothing has happened.
+    was_asked: bool,
     cost: Duration,
     /// By how much resident memory fell, if it could be read.
     freed_bytes: Option<u64>,
@@ -36,6 +40,10 @@ struct Purge {
 }
 
 impl Purger {
+    pub(super) fn of(allocator: Arc<dyn Allocator>) -> Self {
+        Self { allocator, gate: Gate::default(), running: None, purged: Purged::default() }
+    }
+
     /// Starts a purge if it is time for one.
     pub(super) fn ask(&mut self, at: Duration, state: State) {
         let _ = self.outcome();
@@ -45,8 +53,9 @@ impl Purger {
         let (done, running) = channel();
         let thread = std::thread::Builder::new().name("ebbpool-purge".into()).stack_size(STACK_BYTES);
         self.gate.begin(at);
+        let allocator = Arc::clone(&self.allocator);
         // No thread to be had is a purge that gave nothing.
-        match thread.spawn(move || done.send(purge())) {
+        match thread.spawn(move || done.send(purge(&*allocator))) {
             Ok(_) => self.running = Some(running),
             Err(_) => self.gate.ended(Duration::ZERO, Some(0)),
         }
@@ -57,8 +66,10 @@ impl Purger {
         if let Some(purge) = self.running.as_ref().and_then(|running| running.try_recv().ok()) {
             self.running = None;
             self.gate.ended(purge.cost, purge.freed_bytes);
-            self.purged.total += 1;
-            self.purged.heap_clean_bytes = purge.heap_clean_bytes;
+            if purge.was_asked {
+                self.purged.total += 1;
+                self.purged.heap_clean_bytes = purge.heap_clean_bytes;
+            }
         }
         self.purged
     }
@@ -67,16 +78,18 @@ impl Purger {
 /// Enough for reading a few small files.
 const STACK_BYTES: usize = 256 << 10;
 
-fn purge() -> Purge {
+fn purge(allocator: &dyn Allocator) -> Purge {
     // For resident memory only; the limit does not matter.
     let mut sensor = MemorySensor::open(LimitSource::Simulated(u64::MAX));
     let before = sensor.sample().rss.value();
     let began = Instant::now();
-    let _ = sys::malloc_trim();
+    let was_asked = allocator.give_back();
     let cost = began.elapsed();
     let after = sensor.sample().rss.value();
-    let freed_bytes = before.zip(after).map(|(before, after)| before.saturating_sub(after));
-    Purge { cost, freed_bytes, heap_clean_bytes: sys::allocator_use().map_or(0, |heap| heap.retained_bytes) }
+    let fell = before.zip(after).map(|(before, after)| before.saturating_sub(after));
+    // What fell although nobody was asked is not its doing.
+    let freed_bytes = if was_asked { fell } else { Some(0) };
+    Purge { was_asked, cost, freed_bytes, heap_clean_bytes: allocator.kept_bytes().unwrap_or(0) }
 }
 
 /// When the next purge may begin.
@@ -112,6 +125,8 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allocator::Unknown;
+    use crate::fake::FakeAllocator;
 
     const GOOD: (Duration, Option<u64>) = (Duration::from_millis(3), Some(9 << 20));
 
@@ -151,9 +166,10 @@ mod tests {
 
     #[test]
     fn a_purge_runs_on_its_own_thread_and_is_counted_when_it_has_ended() {
-        let mut purger = Purger::default();
+        let mut purger = Purger::of(Arc::new(FakeAllocator::keeps([Some(5)])));
         purger.ask(s(0), State::Normal);
         let purge = purger.running.take().expect("one runs").recv().expect("it ends");
+        assert_eq!((purge.was_asked, purge.heap_clean_bytes), (true, 5));
         assert_eq!(purger.outcome().total, 0);
         let (done, running) = channel();
         purger.running = Some(running);
@@ -161,5 +177,18 @@ mod tests {
         assert_eq!(purger.gate.last, Some(s(0)), "one at a time");
         done.send(Purge { heap_clean_bytes: 77, ..purge }).expect("it is awaited");
         assert_eq!(purger.outcome(), Purged { total: 1, heap_clean_bytes: 77 });
+    }
+
+    #[test]
+    fn an_allocator_that_cannot_be_asked_is_not_counted_as_asked() {
+        let mut purger = Purger::of(Arc::new(Unknown));
+        purger.ask(s(0), State::High);
+        let purge = purger.running.take().expect("one runs").recv().expect("it ends");
+        assert!(!purge.was_asked && purge.freed_bytes == Some(0));
+        let (done, running) = channel();
+        purger.running = Some(running);
+        done.send(purge).expect("it is awaited");
+        assert_eq!(purger.outcome(), Purged::default());
+        assert_eq!(purger.gate.doublings, 1, "tried again, and less often");
     }
 }

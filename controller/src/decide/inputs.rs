@@ -21,7 +21,8 @@ pub struct Inputs {
     pub max_total: u64,
     /// What creates may still take, bytes; negative when they went on without. `None` without a grant.
     pub grant_left_bytes: Option<i64>,
-    /// Bytes in free blocks that the allocator of this process keeps, resident or not, if it says.
+    /// Bytes that are free and that the allocator of this process keeps, if it says; resident or not, as allocators differ
+    /// in that.
     pub heap_free_bytes: Option<u64>,
     /// What was left of them when the allocator was last asked to give free memory back: blocks without pages.
     pub heap_clean_bytes: u64,

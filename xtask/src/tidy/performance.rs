@@ -1,36 +1,66 @@
-//! The document on performance is what its data say, to the letter: nobody writes a figure there by hand.
+//! Documents of figures are what their data say, to the letter: nobody writes a figure there by hand.
 
 use super::{Finding, Repo};
-use crate::bench::{DATA, DOCUMENT, document};
+use crate::bench::{self, limits};
+use anyhow::Result;
+use serde_json::Value;
 
-/// Makes the document from its data again and compares.
+/// A document, the data that it is made from, and how.
+struct Made {
+    data: &'static str,
+    document: &'static str,
+    make: fn(&Value) -> Result<String>,
+    /// What writes it.
+    command: &'static str,
+}
+
+const PERFORMANCE: Made = Made {
+    data: bench::DATA,
+    document: bench::DOCUMENT,
+    make: bench::document,
+    command: "cargo xtask bench report",
+};
+const LIMITS: Made = Made {
+    data: limits::DATA,
+    document: limits::DOCUMENT,
+    make: limits::document,
+    command: "cargo xtask bench limits",
+};
+
+/// Makes each document from its data again and compares.
 pub(super) fn performance(repo: &Repo) -> Vec<Finding> {
-    let (data, text) = (repo.tree.file(DATA), repo.tree.file(DOCUMENT));
+    [PERFORMANCE, LIMITS].iter().flat_map(|made| compare(repo, made)).collect()
+}
+
+fn compare(repo: &Repo, made: &Made) -> Vec<Finding> {
+    let Made { data: of, document, make, command } = *made;
+    let (data, text) = (repo.tree.file(of), repo.tree.file(document));
     let (data, text) = match (data, text) {
         (None, None) => return Vec::new(),
         (Some(data), Some(text)) => (&data.text, &text.text),
-        (Some(_), None) => return vec![Finding::new(DOCUMENT, 1, format!("is not there, and {DATA} is"))],
-        (None, Some(_)) => return vec![Finding::new(DATA, 1, format!("is not there, and {DOCUMENT} is"))],
+        (Some(_), None) => return vec![Finding::new(document, 1, format!("is not there, and {of} is"))],
+        (None, Some(_)) => return vec![Finding::new(of, 1, format!("is not there, and {document} is"))],
     };
     let parsed = serde_json::from_str(data).map_err(anyhow::Error::from);
-    let made = match parsed.and_then(|data| document(&data)) {
+    let made = match parsed.and_then(|data| make(&data)) {
         Ok(made) => made,
         Err(error) => {
-            return vec![Finding::new(DATA, 1, format!("no document can be made of it: {error:#}"))];
+            return vec![Finding::new(of, 1, format!("no document can be made of it: {error:#}"))];
         }
     };
     if made == *text {
         return Vec::new();
     }
     let line = made.lines().zip(text.lines()).take_while(|(made, found)| made == found).count() + 1;
-    let message = format!("is not what {DATA} says; allowed: what `cargo xtask bench report` writes");
-    vec![Finding::new(DOCUMENT, line, message)]
+    let message = format!("is not what {of} says; allowed: what `{command}` writes");
+    vec![Finding::new(document, line, message)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::shown;
     use super::*;
+    use crate::bench::{DATA, DOCUMENT, document};
 
     /// As little as a document can be made of.
     fn data() -> String {
@@ -67,6 +97,15 @@ mod tests {
         assert_eq!(found(&data(), &text), [expected]);
         assert_eq!(found(&data().replace('7', "8"), &made()).len(), 1);
         assert_eq!(found(&data(), &(made() + "\nmore\n")).len(), 1);
+    }
+
+    #[test]
+    fn each_document_is_compared() {
+        for made in [PERFORMANCE, LIMITS] {
+            let repo = Repo::of(&[(made.data, "{}"), (made.document, "by hand")]);
+            let found = shown(&performance(&repo));
+            assert!(found.len() == 1 && found[0].starts_with(made.data), "{found:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::client::Client;
 use super::data::Data;
 use super::ledger::{Ledger, Outcome};
 use super::plan::{Arrival, Kind, Plan};
+use super::random::Random;
 use crate::demo::paced::Paced;
 use crate::demo::workload::{EXPORT_PAGES, EXPORT_TIME, TIMEOUT, UPLOAD_TIME};
 use hyper::StatusCode;
@@ -30,6 +31,25 @@ impl Load {
         let (stop, stopped) = watch::channel(None);
         let client = Arc::new(Client::new(address));
         let offering = tokio::spawn(offer(client, began, plan, data, ledger.clone(), stopped));
+        Self { ledger, stop, offering }
+    }
+
+    /// Has `clients` send requests to the service at `address`, each of them one after the other without pauses: three large
+    /// ingests in one piece, then an export of a page. What waits for a pace would not show how fast the service is.
+    pub(crate) fn saturate(address: SocketAddr, clients: usize, seed: u64, data: Data) -> Self {
+        let ledger = Arc::new(Ledger::new());
+        let (stop, stopped) = watch::channel(None);
+        let client = Arc::new(Client::new(address));
+        let (entries, data) = (ledger.clone(), Arc::new(data));
+        let offering = tokio::spawn(async move {
+            let mut under_way = JoinSet::new();
+            for number in 0..clients {
+                let random = Random::new(seed.wrapping_add(number as u64));
+                let stopped = stopped.clone();
+                under_way.spawn(one_by_one(client.clone(), entries.clone(), data.clone(), random, stopped));
+            }
+            under_way
+        });
         Self { ledger, stop, offering }
     }
 
@@ -80,10 +100,40 @@ async fn offer(
         }
         ledger.offer();
         let (path, upload) = request(&data, &arrival);
-        under_way.spawn(send(client.clone(), ledger.clone(), path, upload, arrival.kind, due));
+        let request = send(client.clone(), ledger.clone(), path, upload, planned(arrival.kind), due);
+        under_way.spawn(async {
+            // The ledger has it.
+            let _ = request.await;
+        });
         while under_way.try_join_next().is_some() {}
     }
     under_way
+}
+
+/// One client of [`Load::saturate`], until it is stopped or the service fails it.
+async fn one_by_one(
+    client: Arc<Client>,
+    ledger: Arc<Ledger>,
+    data: Arc<Data>,
+    mut random: Random,
+    stopped: watch::Receiver<Option<Instant>>,
+) {
+    for number in 0_u64.. {
+        let content = random.next();
+        let (path, upload) = match number % 4 {
+            3 => (format!("/export?from={}&pages=1", content % 1_000_000), Paced::none()),
+            _ => ("/ingest".to_owned(), Paced::whole(data.large(content).concat().into())),
+        };
+        if stopped.has_changed().is_err() || stopped.borrow().is_some() {
+            return;
+        }
+        ledger.offer();
+        let due = Instant::now();
+        let outcome = send(client.clone(), ledger.clone(), path, upload, Duration::ZERO, due).await;
+        if outcome == Outcome::Error {
+            return;
+        }
+    }
 }
 
 fn request(data: &Data, arrival: &Arrival) -> (String, Paced) {
@@ -113,9 +163,9 @@ async fn send(
     ledger: Arc<Ledger>,
     path: String,
     upload: Paced,
-    kind: Kind,
+    planned: Duration,
     due: Instant,
-) {
+) -> Outcome {
     let mut unfinished = Unfinished { ledger: &ledger, outcome: Outcome::Error, delay: Duration::ZERO };
     unfinished.outcome = match timeout_at(due + TIMEOUT, client.send(&path, upload)).await {
         Err(_) => Outcome::Timeout,
@@ -130,7 +180,8 @@ async fn send(
             Outcome::Error
         }
     };
-    unfinished.delay = due.elapsed().saturating_sub(planned(kind));
+    unfinished.delay = due.elapsed().saturating_sub(planned);
+    unfinished.outcome
 }
 
 /// Enters the request into the ledger on every way out; one that is abandoned is an error.
@@ -149,7 +200,7 @@ impl Drop for Unfinished<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::load::plan::Swing;
+    use crate::demo::load::plan::Shape;
     use axum::Router;
     use axum::routing::{get, post};
 
@@ -173,7 +224,7 @@ mod tests {
         };
         let router = Router::new().route("/ingest", post(ingest)).route("/export", get(|| async { "small" }));
         let began = Instant::now();
-        let load = Load::start(serve(router).await, began, Plan::new(1, 500, Swing::Steady), Data::new(1));
+        let load = Load::start(serve(router).await, began, Plan::new(1, 500, Shape::Swap), Data::new(1));
         until_offered(&load, 300).await;
         let ledger = load.ledger().clone();
         load.finish(Instant::now()).await;
@@ -184,11 +235,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn clients_ask_one_request_after_the_other_until_they_are_stopped() {
+        let ingest = |body: bytes::Bytes| async move { assert!(body.len() > 60 << 10) };
+        let router = Router::new().route("/ingest", post(ingest)).route("/export", get(|| async { "small" }));
+        let load = Load::saturate(serve(router).await, 3, 1, Data::new(1));
+        until_offered(&load, 50).await;
+        let ledger = load.ledger().clone();
+        let totals = ledger.totals();
+        assert!(totals.under_way() <= 3, "{totals:?}");
+        load.finish(Instant::now()).await;
+        let totals = ledger.totals();
+        assert_eq!((totals.under_way(), totals.completed), (0, totals.offered), "{:?}", ledger.first_error());
+    }
+
+    #[tokio::test]
     async fn what_is_abandoned_is_an_error() {
         let never = || async { std::future::pending::<&str>().await };
         let router = Router::new().route("/ingest", post(never)).route("/export", get(never));
         let began = Instant::now();
-        let load = Load::start(serve(router).await, began, Plan::new(1, 500, Swing::Steady), Data::new(1));
+        let load = Load::start(serve(router).await, began, Plan::new(1, 500, Shape::Swap), Data::new(1));
         until_offered(&load, 50).await;
         let ledger = load.ledger().clone();
         load.abandon().await;
@@ -203,10 +268,10 @@ mod tests {
         // Nothing of the first second was offered in time: it ended before the load was there.
         let now = Instant::now();
         let began = now.checked_sub(Duration::from_secs(1)).expect("the machine is up for a second");
-        let load = Load::start(serve(router).await, began, Plan::new(1, 500, Swing::Steady), Data::new(1));
+        let load = Load::start(serve(router).await, began, Plan::new(1, 500, Shape::Swap), Data::new(1));
         let ledger = load.ledger().clone();
         load.finish(now).await;
-        let due = Plan::new(1, 500, Swing::Steady).take_while(|arrival| began + arrival.at < now).count();
+        let due = Plan::new(1, 500, Shape::Swap).take_while(|arrival| began + arrival.at < now).count();
         assert_eq!(ledger.totals().offered, due as u64);
         assert_eq!(ledger.totals().under_way(), 0);
     }

@@ -6,6 +6,8 @@
 
 use super::random::Random;
 use crate::demo::workload::{EXPORT_SHARE, INGEST_SHARE};
+use clap::ValueEnum;
+use serde::Serialize;
 use std::time::Duration;
 
 /// One request of the plan.
@@ -30,32 +32,41 @@ pub(crate) enum Kind {
     Export,
 }
 
-/// How the load as a whole changes, besides the turns of ingest and export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Swing {
-    /// Not at all: for a real limit, where the turns alone decide.
-    Steady,
-    /// A busy hour and quiet ones, so that a soft limit is crossed soon, and then left for long enough that pools
+/// How the load changes while its rate stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Shape {
+    /// Ingest and export take turns, each at its full height: for a real limit, where the turns alone decide.
+    Swap,
+    /// Ingest alone, and from one moment on exports alone, a tenth more of them than in a turn.
+    Step,
+    /// Ingest alone, and then exports that rise to the same height over ten seconds.
+    Ramp,
+    /// As many requests as the service answers: clients that each send one after the other, without pauses.
+    Saturate,
+    /// Turns in a busy hour and quiet ones, so that a soft limit is crossed soon, and then left for long enough that pools
     /// may grow again.
+    #[value(skip)]
     BusyThenQuiet,
 }
 
-impl Swing {
-    /// What the shares of ingest and export are multiplied by, `t` seconds into the load.
-    fn factor(self, t: f64) -> f64 {
-        match self {
-            Self::Steady => 1.0,
-            Self::BusyThenQuiet => {
-                let t = t.rem_euclid(DAY_S);
-                let leg = DAY.windows(2).find(|leg| t <= leg[1].0).unwrap_or(&DAY[DAY.len() - 2..]);
-                let ((from, start), (to, end)) = (leg[0], leg[1]);
-                start + (end - start) * (t - from) / (to - from)
-            }
-        }
-    }
+/// The moment of [`Shape::Step`].
+const STEP_AT_S: f64 = 5.0;
+/// When exports begin to rise in [`Shape::Ramp`], and for how long they do.
+const RAMP_AT_S: f64 = 4.0;
+const RISE_S: f64 = 10.0;
+/// The share of exports that both end with: 60/s of 1 s each, 90 MiB of responses.
+const HEIGHT_SHARE: f64 = 0.15;
+
+/// What the shares of a turn are multiplied by, `t` seconds into the load.
+fn factor_of_day(t: f64) -> f64 {
+    let t = t.rem_euclid(DAY_S);
+    let leg = DAY.windows(2).find(|leg| t <= leg[1].0).unwrap_or(&DAY[DAY.len() - 2..]);
+    let ((from, start), (to, end)) = (leg[0], leg[1]);
+    start + (end - start) * (t - from) / (to - from)
 }
 
-/// A day of [`Swing::BusyThenQuiet`]: times in seconds and factors, straight lines between them. It rises slowly
+/// A day of [`Shape::BusyThenQuiet`]: times in seconds and factors, straight lines between them. It rises slowly
 /// where the limit is near; a limit that is seconds away is another state than one that is merely near.
 const DAY: [(f64, f64); 6] = [(0.0, 0.5), (3.0, 1.0), (7.0, 1.4), (8.0, 1.4), (10.0, 0.5), (DAY_S, 0.5)];
 const DAY_S: f64 = 8.0 * PERIOD_S;
@@ -69,8 +80,26 @@ const RAMP_S: f64 = 1.5;
 const EXPORT_LEAD_S: f64 = 0.4;
 
 /// The shares of large ingests and of exports, `t` seconds into the load.
-pub(crate) fn shares(t: f64, swing: Swing) -> (f64, f64) {
-    let factor = swing.factor(t);
+pub(crate) fn shares(t: f64, shape: Shape) -> (f64, f64) {
+    match shape {
+        Shape::Swap => turns(t),
+        Shape::BusyThenQuiet => {
+            let (factor, (ingest, export)) = (factor_of_day(t), turns(t));
+            (factor * ingest, factor * export)
+        }
+        // Follows no plan.
+        Shape::Saturate => (0.0, 0.0),
+        Shape::Step if t < STEP_AT_S => (INGEST_SHARE * (t / RAMP_S).min(1.0), 0.0),
+        Shape::Step => (0.0, HEIGHT_SHARE),
+        Shape::Ramp => {
+            let risen = ((t - RAMP_AT_S) / RISE_S).clamp(0.0, 1.0);
+            (INGEST_SHARE * trapezoid(t, RAMP_S, RAMP_AT_S), HEIGHT_SHARE * risen)
+        }
+    }
+}
+
+/// The shares where ingest and export take turns.
+fn turns(t: f64) -> (f64, f64) {
     let ingest = trapezoid(t.rem_euclid(PERIOD_S), RAMP_S, PERIOD_S / 2.0);
     let lead = t + EXPORT_LEAD_S;
     // The first phase is ingest alone.
@@ -79,7 +108,7 @@ pub(crate) fn shares(t: f64, swing: Swing) -> (f64, f64) {
     } else {
         1.0 - trapezoid(lead.rem_euclid(PERIOD_S), RAMP_S, PERIOD_S / 2.0)
     };
-    (INGEST_SHARE * factor * ingest, EXPORT_SHARE * factor * export)
+    (INGEST_SHARE * ingest, EXPORT_SHARE * export)
 }
 
 /// 0 before 0, up to 1 over `ramp`, down from `end` to 0 over `ramp`.
@@ -91,7 +120,7 @@ fn trapezoid(x: f64, ramp: f64, end: f64) -> f64 {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     rps: f64,
-    swing: Swing,
+    shape: Shape,
     random: Random,
     next: u64,
     ingest_due: f64,
@@ -100,10 +129,10 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// `rps` requests per second, 1 or more.
-    pub(crate) fn new(seed: u64, rps: u32, swing: Swing) -> Self {
+    pub(crate) fn new(seed: u64, rps: u32, shape: Shape) -> Self {
         let mut random = Random::new(seed);
         let (ingest_due, export_due) = (random.unit(), random.unit());
-        Self { rps: f64::from(rps), swing, random, next: 0, ingest_due, export_due }
+        Self { rps: f64::from(rps), shape, random, next: 0, ingest_due, export_due }
     }
 }
 
@@ -114,7 +143,7 @@ impl Iterator for Plan {
         // Somewhere within its own turn, so that arrivals are in order and do not march in step.
         let t = (self.next as f64 + self.random.unit()) / self.rps;
         self.next += 1;
-        let (ingest, export) = shares(t, self.swing);
+        let (ingest, export) = shares(t, self.shape);
         self.ingest_due += ingest;
         self.export_due += export;
         let kind = if self.export_due >= 1.0 {
@@ -137,22 +166,22 @@ mod tests {
         COMPRESSOR_BYTES, EXPORT_BYTES, EXPORT_TIME, RPS_DEFAULT, UPLOAD_BYTES, UPLOAD_TIME,
     };
 
-    fn of_minute(seed: u64, swing: Swing) -> Vec<Arrival> {
-        Plan::new(seed, RPS_DEFAULT, swing).take_while(|a| a.at < Duration::from_secs(60)).collect()
+    fn of_minute(seed: u64, shape: Shape) -> Vec<Arrival> {
+        Plan::new(seed, RPS_DEFAULT, shape).take_while(|a| a.at < Duration::from_secs(60)).collect()
     }
 
     #[test]
     fn the_same_seed_gives_the_same_plan_and_another_another() {
-        let plan = of_minute(1, Swing::Steady);
-        assert_eq!(plan, of_minute(1, Swing::Steady));
-        assert_ne!(plan, of_minute(2, Swing::Steady));
+        let plan = of_minute(1, Shape::Swap);
+        assert_eq!(plan, of_minute(1, Shape::Swap));
+        assert_ne!(plan, of_minute(2, Shape::Swap));
         assert_eq!(plan.len(), 24_000, "the offered rate is fixed");
         assert!(plan.is_sorted_by_key(|a| a.at));
     }
 
     #[test]
     fn ingest_and_export_take_turns() {
-        let plan = of_minute(3, Swing::Steady);
+        let plan = of_minute(3, Shape::Swap);
         let count = |from: u64, kind: Kind| {
             let (from, to) = (Duration::from_secs(from), Duration::from_secs(from + 1));
             plan.iter().filter(|a| a.kind == kind && (from..to).contains(&a.at)).count()
@@ -164,8 +193,8 @@ mod tests {
     }
 
     /// What is in flight by the plan alone, sampled every 10 ms: peaks of ingest, export and their sum, bytes.
-    fn in_flight_peaks(swing: Swing) -> (usize, usize, usize) {
-        let plan = of_minute(5, swing);
+    fn in_flight_peaks(shape: Shape) -> (usize, usize, usize) {
+        let plan = of_minute(5, shape);
         let held = |kind: Kind, time: Duration, bytes: usize, now: Duration| {
             plan.iter().filter(|a| a.kind == kind && a.at <= now && now < a.at + time).count() * bytes
         };
@@ -181,16 +210,39 @@ mod tests {
 
     #[test]
     fn what_is_lent_fits_into_half_of_192_mib_and_the_two_demands_together_hardly_into_all_of_it() {
-        let (ingest, export, together) = in_flight_peaks(Swing::Steady);
+        let (ingest, export, together) = in_flight_peaks(Shape::Swap);
         assert!(together < 86 << 20, "{together}");
         assert!(ingest + export > 150 << 20, "{ingest} + {export}");
+    }
+
+    /// Under a limit of 160 MiB: what is lent fits well, and what one kind leaves idle beside the other does not.
+    #[test]
+    fn in_each_shape_what_is_lent_is_three_fifths_of_160_mib_at_most_and_both_kinds_together_more_than_it() {
+        const LIMIT_BYTES: usize = 160 << 20;
+        // The process without its objects; the controller shows it as `other_bytes`.
+        const LEAST_BASE_BYTES: usize = 12 << 20;
+        for shape in [Shape::Swap, Shape::Step, Shape::Ramp] {
+            let (ingest, export, together) = in_flight_peaks(shape);
+            assert!(together * 10 <= LIMIT_BYTES * 6, "{shape:?}: {together}");
+            assert!(ingest + export + LEAST_BASE_BYTES > LIMIT_BYTES, "{shape:?}: {ingest} + {export}");
+        }
+    }
+
+    #[test]
+    fn a_step_is_sudden_and_a_ramp_is_not() {
+        assert_eq!(shares(4.99, Shape::Step), (INGEST_SHARE, 0.0));
+        assert_eq!(shares(5.01, Shape::Step), (0.0, HEIGHT_SHARE));
+        assert_eq!(shares(4.0, Shape::Ramp), (INGEST_SHARE, 0.0));
+        let (ingest, export) = shares(9.0, Shape::Ramp);
+        assert!(ingest < f64::EPSILON && (export - HEIGHT_SHARE / 2.0).abs() < 1e-9, "{export}");
+        assert_eq!(shares(15.0, Shape::Ramp), (0.0, HEIGHT_SHARE));
     }
 
     #[test]
     fn a_day_is_busy_at_first_and_quiet_after() {
         let peak = |from: u32, to: u32| {
             (from * 10..to * 10)
-                .map(|tenths| shares(f64::from(tenths) / 10.0, Swing::BusyThenQuiet))
+                .map(|tenths| shares(f64::from(tenths) / 10.0, Shape::BusyThenQuiet))
                 .map(|(ingest, export)| ingest / INGEST_SHARE + export / EXPORT_SHARE)
                 .fold(0.0, f64::max)
         };

@@ -58,11 +58,15 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// The service's state, its pools in `registry`.
+    /// The service's state, its pools in `registry`. Fixed pools hold `fixed_percent` of what an operator gives them.
     ///
     /// # Errors
     /// [`BuildError`] if the registry has pools of these names.
-    pub(crate) fn new(mode: PoolsMode, registry: &Registry) -> Result<Arc<Self>, BuildError> {
+    pub(crate) fn new(
+        mode: PoolsMode,
+        fixed_percent: u32,
+        registry: &Registry,
+    ) -> Result<Arc<Self>, BuildError> {
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX / ADMISSION_UNIT_BYTES));
         if mode == PoolsMode::None {
             return Ok(Arc::new(Self {
@@ -75,6 +79,8 @@ impl App {
         }
         let builder = |name: &str, objects: u32| {
             let builder = Pool::builder(name).registry(registry);
+            // A pool of none would be no pool.
+            let objects = (objects * fixed_percent / 100).max(1);
             match Capacity::new(objects, Capacity::BYTES_LIMIT) {
                 Ok(capacity) if mode == PoolsMode::Fixed => builder.capacity(capacity),
                 _ => builder,

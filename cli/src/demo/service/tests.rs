@@ -17,7 +17,7 @@ struct Running {
 
 async fn running(mode: PoolsMode) -> Running {
     let registry = Registry::new();
-    let app = App::new(mode, &registry).unwrap();
+    let app = App::new(mode, 100, &registry).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address: SocketAddr = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, router(app.clone())).into_future());
