@@ -6,7 +6,7 @@ compile_error!("the features `jemalloc` and `mimalloc` exclude each other: a pro
 use pool_controller::allocator::{self, Allocator};
 use std::sync::Arc;
 
-#[cfg(all(feature = "jemalloc", not(feature = "mimalloc")))]
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static GLOBAL: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -24,13 +24,17 @@ pub(crate) const VERSION: &str = if cfg!(feature = "jemalloc") {
 };
 
 /// What the service's environment says, so that other allocators than glibc's give what is freed back at once. They read it
-/// before `main`; glibc is told in the process. The binary's own jemalloc has no prefix, and its variable has none.
-pub(crate) const GIVE_BACK_AT_ONCE: [(&str, &str); 2] =
-    [("MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0"), ("MIMALLOC_PURGE_DELAY", "0")];
+/// before `main`; glibc is told in the process. The binary's own jemalloc has no prefix, and its variable has none. mimalloc
+/// asks for huge pages, of which a part that is given back counts until the kernel splits the whole.
+pub(crate) const GIVE_BACK_AT_ONCE: [(&str, &str); 3] = [
+    ("MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0"),
+    ("MIMALLOC_PURGE_DELAY", "0"),
+    ("MIMALLOC_ALLOW_THP", "0"),
+];
 
 /// What the controller is told of it. Without a feature it finds out by itself.
 pub(crate) fn adapter() -> Arc<dyn Allocator> {
-    #[cfg(all(feature = "jemalloc", not(feature = "mimalloc")))]
+    #[cfg(feature = "jemalloc")]
     return Arc::new(allocator::Jemalloc);
     #[cfg(all(feature = "mimalloc", not(feature = "jemalloc")))]
     return Arc::new(allocator::Mimalloc);

@@ -8,8 +8,10 @@
 //!    └─► compared with pool-core/benches/cost/recorded.json
 //!
 //!  limits ──► demo (a binary for each allocator, runs under a real limit) ──► docs/limits.json ──► docs/limits.md
+//!  contrast ──► the same, without pools too ────────────────────► docs/contrast.json ──► docs/contrast.md
 //! ```
 
+pub(crate) mod contrast;
 mod cost;
 mod demo;
 mod document;
@@ -64,6 +66,11 @@ pub(crate) enum Command {
     /// Adaptive pools, and beside them the same service with pools of a fixed size, 20 runs of each. As root, or in a user
     /// session of systemd.
     Limits(limits::Options),
+    /// Compare the demo without pools, with fixed and with adaptive ones, by allocator, and write docs/contrast.md
+    ///
+    /// Requests per second, p99, memory, and the smallest real limit that each survives. As root, or in a user session of
+    /// systemd.
+    Contrast(contrast::Options),
     /// Run peers, pays, control and cost, and write the report: minutes, on a machine that has nothing else to do
     All,
 }
@@ -84,6 +91,7 @@ pub(crate) fn run(workspace: &Workspace, command: &Command) -> Result<bool> {
         }
         Command::Report => report::write(workspace).map(|()| true),
         Command::Limits(options) => limits::run(workspace, options),
+        Command::Contrast(options) => contrast::run(workspace, options),
         Command::All => {
             let measured = peers(false, None).passes(workspace)?
                 && pays().passes(workspace)?

@@ -94,7 +94,9 @@ impl Suite {
             }
             Self::Loom => "models of pool-core: every interleaving within the preemption bound",
             Self::Stress => "pool-core's tests in release, the membarrier litmus test among them",
-            Self::Limit => "the demo under a real memory limit, and a sample of docs/limits.md",
+            Self::Limit => {
+                "the demo under a real memory limit, and samples of docs/limits.md and docs/contrast.md"
+            }
             Self::Browser => "the page in headless Chromium",
             Self::BenchSmoke => "every benchmark builds, runs briefly and reports what it should",
             Self::Cost => "instructions per pair within a tenth of what is recorded",
@@ -194,6 +196,7 @@ fn limit(run: &Run<'_>) -> Result<Counts> {
     let units = cargo("test --no-fail-fast --release --features limit --bin ebbpool -p").arg(CLI);
     counts += run.tests(units.arg("limit::"))?;
     counts += bench::limits::sample(run.workspace)?;
+    counts += bench::contrast::sample(run.workspace)?;
     Ok(counts)
 }
 
@@ -221,6 +224,8 @@ fn allocators(run: &Run<'_>) -> Result<Counts> {
     for feature in controller.features.iter().filter(|f| *f != "default") {
         let job = run.test_target(CONTROLLER, &format!("allocator_{feature}"))?;
         counts += run.tests(job.arg("--lib"))?;
+        // The same, as the binary's allocator.
+        counts += run.check(&cargo("check --features").arg(feature).args(["-p", CLI]))?;
     }
     Ok(counts)
 }

@@ -36,6 +36,7 @@ from the fault), 1 if it did not, 2 if it could not begin.";
 /// and shifts between the two every few seconds; so what one of them leaves idle is in the way of the other.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct DemoArgs {
     /// Memory limit of the service, enforced by the kernel; without it, a simulated one
     ///
@@ -50,6 +51,9 @@ pub(crate) struct DemoArgs {
     /// and quiet ones under a simulated one.
     #[arg(long, value_enum)]
     load: Option<Shape>,
+    /// Runs under a limit, too, in which what the load holds does not fit: to see what becomes of it
+    #[arg(long, hide = true, requires = "limit")]
+    any_limit: bool,
     /// Another limit from a time on, such as 30s=160MiB: a live change, as an in-place resize of a container makes it
     #[arg(long, value_name = "DURATION=SIZE", value_parser = limit_after, requires = "limit")]
     limit_after: Option<LimitAfter>,
@@ -62,8 +66,8 @@ pub(crate) struct DemoArgs {
     /// Leaves the service's allocator as it comes
     ///
     /// Without it, and with any kind of pools, the allocator is told to give large free memory back at once: glibc by its
-    /// mmap threshold, jemalloc and mimalloc (builds with their feature) by MALLOC_CONF and MIMALLOC_PURGE_DELAY, unless
-    /// they are set.
+    /// mmap threshold, jemalloc and mimalloc (builds with their feature) by MALLOC_CONF, MIMALLOC_PURGE_DELAY
+    /// and MIMALLOC_ALLOW_THP, unless they are set.
     #[arg(long)]
     allocator_defaults: bool,
     /// Ends by itself after this long, such as 60s or 2m; without it, at Ctrl-C (with --fault: 120s)
@@ -150,6 +154,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), Failure> {
 fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
     let DemoArgs {
         limit,
+        any_limit,
         load,
         limit_after,
         pools,
@@ -164,8 +169,10 @@ fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
         allow_faults,
         postmortem,
     } = args;
-    refuse_too_small("--limit", limit, rps)?;
-    refuse_too_small("--limit-after", limit_after.map(|after| after.bytes), rps)?;
+    if !any_limit {
+        refuse_too_small("--limit", limit, rps)?;
+        refuse_too_small("--limit-after", limit_after.map(|after| after.bytes), rps)?;
+    }
     if let (Some(after), Some(run)) = (limit_after, run)
         && after.from >= run
     {

@@ -7,10 +7,10 @@ use crate::run::cargo;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ pub(crate) struct Trial {
     pub(crate) pools: &'static str,
     /// Of what suits the peaks; for fixed pools.
     pub(crate) fixed_percent: u32,
+    /// The allocator stays as it comes, and keeps what is freed as long as it likes.
+    pub(crate) allocator_defaults: bool,
     pub(crate) limit_mib: u64,
     pub(crate) seconds: u64,
     pub(crate) rps: u64,
@@ -79,9 +81,10 @@ impl Trial {
     /// The command line without its program.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let Self { load, pools, fixed_percent, limit_mib, seconds, rps, seed, .. } = self;
+        let defaults = if self.allocator_defaults { " --allocator-defaults" } else { "" };
         let line = format!(
-            "demo --json --admin 127.0.0.1:0 --limit {limit_mib}MiB --load {load} --for {seconds}s --rps {rps} \
-             --seed {seed} --pools {pools} --fixed-percent {fixed_percent}"
+            "demo --json --admin 127.0.0.1:0 --limit {limit_mib}MiB --any-limit --load {load} --for {seconds}s --rps {rps} \
+             --seed {seed} --pools {pools} --fixed-percent {fixed_percent}{defaults}"
         );
         line.split(' ').map(str::to_owned).collect()
     }
@@ -189,28 +192,40 @@ pub(crate) fn say(at: usize, of: usize, trial: &Trial, outcome: &Outcome) {
 
 /// Runs `trials` in their order, `at_once` beside each other; the first error ends it when what is under way has ended.
 pub(crate) fn run_all(workspace: &Workspace, trials: &[Trial], at_once: usize) -> Result<Vec<Outcome>> {
-    let waiting: Mutex<VecDeque<usize>> = Mutex::new((0..trials.len()).collect());
-    let done: Mutex<Vec<(usize, Result<Outcome>)>> = Mutex::default();
+    let ended = AtomicUsize::new(0);
+    each(trials, at_once, |trial| {
+        let outcome = trial.run(workspace)?;
+        say(1 + ended.fetch_add(1, Relaxed), trials.len(), trial, &outcome);
+        Ok(outcome)
+    })
+}
+
+/// `f` of each item, in their order, `at_once` beside each other; after an error no further one is begun.
+pub(crate) fn each<T: Sync, O: Send>(
+    items: &[T],
+    at_once: usize,
+    f: impl Fn(&T) -> Result<O> + Sync,
+) -> Result<Vec<O>> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let done: Mutex<Vec<(usize, Result<O>)>> = Mutex::default();
     thread::scope(|scope| {
-        for _ in 0..at_once.clamp(1, trials.len().max(1)) {
+        for _ in 0..at_once.clamp(1, items.len().max(1)) {
             scope.spawn(|| {
                 loop {
-                    let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                    let Some(at) = next else { return };
-                    let outcome = trials[at].run(workspace);
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    match &outcome {
-                        Ok(outcome) => say(done.len() + 1, trials.len(), &trials[at], outcome),
-                        Err(_) => waiting.lock().unwrap_or_else(PoisonError::into_inner).clear(),
+                    let at = next.fetch_add(1, Relaxed);
+                    if at >= items.len() || failed.load(Relaxed) {
+                        return;
                     }
-                    done.push((at, outcome));
+                    let result = f(&items[at]);
+                    failed.fetch_or(result.is_err(), Relaxed);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
                 }
             });
         }
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, outcome)| outcome).collect()
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 #[cfg(test)]
@@ -223,6 +238,7 @@ pub(crate) mod tests {
             load: "step",
             pools: "fixed",
             fixed_percent: 100,
+            allocator_defaults: false,
             limit_mib: 160,
             seconds: 12,
             rps: 400,
@@ -230,11 +246,28 @@ pub(crate) mod tests {
         }
     }
 
+    pub(crate) fn outcome() -> Outcome {
+        Outcome {
+            is_killed: false,
+            killed_after_s: None,
+            completed_share: 0.995,
+            errors: 0,
+            refused: 0,
+            peak_bytes: 1,
+            mean_bytes: 1,
+            lent_peak_bytes: 1,
+            p50_ms: 1.0,
+            p99_ms: 1.0,
+            hit_rate: 0.9,
+            completed_per_s: 1.0,
+        }
+    }
+
     #[test]
     fn a_trial_is_a_command_that_can_be_typed() {
         assert_eq!(
             trial().arguments().join(" "),
-            "demo --json --admin 127.0.0.1:0 --limit 160MiB --load step --for 12s --rps 400 --seed 3 --pools fixed \
+            "demo --json --admin 127.0.0.1:0 --limit 160MiB --any-limit --load step --for 12s --rps 400 --seed 3 --pools fixed \
              --fixed-percent 100"
         );
     }
@@ -254,5 +287,18 @@ pub(crate) mod tests {
         assert!((outcome.completed_share - 4700.0 / 4810.0).abs() < 1e-12 && outcome.is_late_only(0.99));
         alive["p99_ms"] = json!(null);
         assert!(Outcome::of(&alive, 4800).unwrap_err().to_string().starts_with("no p99_ms"));
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_items_and_an_error_ends_it() {
+        let doubled = each(&[1, 2, 3, 4, 5], 2, |n| Ok(n * 2)).unwrap();
+        assert_eq!(doubled, [2, 4, 6, 8, 10]);
+        let seen = Mutex::new(0);
+        let failed = each(&[1, 2, 3], 1, |n| {
+            *seen.lock().unwrap() += 1;
+            anyhow::ensure!(*n != 2, "two");
+            Ok(())
+        });
+        assert_eq!((failed.unwrap_err().to_string(), *seen.lock().unwrap()), ("two".to_owned(), 2));
     }
 }

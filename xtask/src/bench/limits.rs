@@ -87,6 +87,7 @@ fn trials(runs: u64, allocators: &[&'static str], wanted: impl Fn(&str) -> bool)
                         load,
                         pools,
                         fixed_percent: 100,
+                        allocator_defaults: false,
                         limit_mib,
                         seconds,
                         rps,
@@ -159,7 +160,7 @@ fn judge(trial: &Trial, outcome: &Outcome) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::demo::tests::trial;
+    use super::super::demo::tests::{outcome, trial};
     use super::*;
 
     #[test]
@@ -175,20 +176,7 @@ mod tests {
 
     #[test]
     fn a_sample_fails_where_the_matrix_would_not_hold() {
-        let alive = Outcome {
-            is_killed: false,
-            killed_after_s: None,
-            completed_share: 0.995,
-            errors: 0,
-            refused: 0,
-            peak_bytes: 1,
-            mean_bytes: 1,
-            lent_peak_bytes: 1,
-            p50_ms: 1.0,
-            p99_ms: 1.0,
-            hit_rate: 0.9,
-            completed_per_s: 1.0,
-        };
+        let alive = outcome();
         let dead = Outcome { is_killed: true, killed_after_s: Some(5.0), ..alive.clone() };
         let (fixed, adaptive) = (trial(), Trial { pools: "adaptive", ..trial() });
         assert_eq!((judge(&adaptive, &alive), judge(&fixed, &dead)), (Ok(()), Ok(())));

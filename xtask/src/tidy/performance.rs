@@ -1,7 +1,7 @@
 //! Documents of figures are what their data say, to the letter: nobody writes a figure there by hand.
 
 use super::{Finding, Repo};
-use crate::bench::{self, limits};
+use crate::bench::{self, contrast, limits};
 use anyhow::Result;
 use serde_json::Value;
 
@@ -27,9 +27,16 @@ const LIMITS: Made = Made {
     command: "cargo xtask bench limits",
 };
 
+const CONTRAST: Made = Made {
+    data: contrast::DATA,
+    document: contrast::DOCUMENT,
+    make: contrast::document,
+    command: "cargo xtask bench contrast",
+};
+
 /// Makes each document from its data again and compares.
 pub(super) fn performance(repo: &Repo) -> Vec<Finding> {
-    [PERFORMANCE, LIMITS].iter().flat_map(|made| compare(repo, made)).collect()
+    [PERFORMANCE, LIMITS, CONTRAST].iter().flat_map(|made| compare(repo, made)).collect()
 }
 
 fn compare(repo: &Repo, made: &Made) -> Vec<Finding> {
@@ -101,7 +108,7 @@ mod tests {
 
     #[test]
     fn each_document_is_compared() {
-        for made in [PERFORMANCE, LIMITS] {
+        for made in [PERFORMANCE, LIMITS, CONTRAST] {
             let repo = Repo::of(&[(made.data, "{}"), (made.document, "by hand")]);
             let found = shown(&performance(&repo));
             assert!(found.len() == 1 && found[0].starts_with(made.data), "{found:?}");

@@ -42,8 +42,9 @@ const HOW: &str = "
 * `fixed` is what an operator gives who knows the peak of each endpoint: room for it and two fifths more (80 compressors,
   80 exports, 112 bodies). `adaptive` is told nothing. Service, load and seed are the same.
 * What is freed leaves the process at once, with either kind of pools: glibc maps large blocks one by one
-  (`M_MMAP_THRESHOLD`), jemalloc has `dirty_decay_ms:0`, mimalloc `MIMALLOC_PURGE_DELAY=0`. As they come, they keep it for
-  seconds (`demo --allocator-defaults`); then adaptive pools find less room, and the service sheds what does not fit.
+  (`M_MMAP_THRESHOLD`), jemalloc has `dirty_decay_ms:0`, mimalloc `MIMALLOC_PURGE_DELAY=0` and
+  `MIMALLOC_ALLOW_THP=0`. As they come (`demo --allocator-defaults`), they keep it for seconds; then adaptive pools find less
+  room, and the service sheds what does not fit.
 * Runs take turns round by round, each round with a seed of its own. The share that is completed is of all requests that the
   plan has for the whole run; what a dead service would have been sent is not completed. Peak is the kernel's count of the
   group.

@@ -1,0 +1,279 @@
+//! The page, made from its data and nothing else: its tables, and its judgements too.
+
+mod verdict;
+
+use super::super::figures::{list, median, number, share, text, worst};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::fmt::Write as _;
+use verdict::{Better, Measure, verdict};
+
+/// What was measured.
+pub(crate) const DATA: &str = "docs/contrast.json";
+/// What people read.
+pub(crate) const DOCUMENT: &str = "docs/contrast.md";
+
+const HEAD: &str = "\
+# The contrast
+
+What pools are good for in the demo's service, and where they are good for nothing: without pools, with pools of a fixed size
+and with adaptive ones, beside three allocators. This page is written by `cargo xtask bench contrast` from
+`docs/contrast.json`, judgements included, and `cargo xtask tidy` compares the two. To measure anew, as root, on a machine
+that has nothing else to do:
+
+```sh
+cargo xtask bench contrast            # all of it
+cargo xtask bench contrast --report   # this page again, from the figures
+```
+
+";
+
+/// What had been claimed for pools of this kind: requests per second and p99, with the pool on and off.
+const CLAIMED_RPS: (f64, f64) = (18_420.0, 11_650.0);
+const CLAIMED_P99_MS: (f64, f64) = (24.3, 89.6);
+
+const HOW: &str = "
+## How it is measured
+
+* Every run is `ebbpool demo`: the service in a memory cgroup of its own, the load outside. The binary is built once for each
+  allocator, which serves C code in it too.
+* **none** has no pools. **fixed** has room for the peak of each endpoint and two fifths more. **fixed-best** is a size of
+  fixed pools (per cent of those) that was chosen in hindsight: under the limit of the hindsight, the one that lives and
+  reuses most. **adaptive** is told nothing.
+* Pools keep what is worth keeping, so their allocator is told to give back what is freed at once, and *none* is measured so
+  too: that is what the difference is owed to. Nobody would run a service without pools so; *none, allocator as it comes*
+  is the allocator by its own rules, and a pool has to beat the better of the two.
+* Requests per second: 16 clients without pauses, three large ingests and an export of one page in turn. The load takes part
+  of the same cores. p99, peak and mean are those of the demo's turns of ingest and export at a fixed rate, under a limit at
+  which nobody is killed; p99 is beyond what uploads and egress take.
+* What is timed runs alone, round by round. A pool wins where its worst round is better than the best round without; a
+  difference that is smaller than that is none.
+* The smallest limits are halved down by single runs under the same turns, and then confirmed in as many runs as the table
+  says. Adaptive pools shed what does not fit, so they live under limits at which they do not serve everybody: what was
+  completed there stands beside it, and the smallest limit at which none is killed and 99 % are completed in each run stands
+  by itself. Who wins is judged by the latter. Both are searched from 64 MiB on.
+";
+
+/// The whole text.
+///
+/// # Errors
+/// If the data lack something that the page shows.
+pub(crate) fn document(data: &Value) -> Result<String> {
+    Ok(format!("{HEAD}{}{HOW}", tables(data)?))
+}
+
+/// What came out, without what no measurement changes.
+pub(super) fn tables(data: &Value) -> Result<String> {
+    let rows = list(data, "rows")?;
+    let mut allocators: Vec<&str> = Vec::new();
+    for row in rows {
+        let allocator = text(row, "allocator")?;
+        if !allocators.contains(&allocator) {
+            allocators.push(allocator);
+        }
+    }
+    let mut out = "## In short\n\n".to_owned();
+    for allocator in &allocators {
+        let _ = writeln!(out, "* **{allocator}**: {}.", judgement(&of(rows, allocator))?);
+    }
+    let _ = writeln!(
+        out,
+        "\n## What came out\n\nMedians of {} rounds, and of the limits what lives {} of {}. {} requests a second at the fixed \
+         rate, under {} MiB; fixed-best is the best in hindsight under {} MiB. Limits in steps of {} MiB.",
+        number(data, "rounds")?,
+        number(data, "confirmed")?,
+        number(data, "confirmed")?,
+        number(data, "rps")?,
+        number(data, "ample_mib")?,
+        number(data, "hindsight_mib")?,
+        number(data, "step_mib")?,
+    );
+    for allocator in &allocators {
+        let _ = writeln!(out, "\n### {allocator}\n");
+        out.push_str(
+            "| pools | lives under, MiB | completed there, worst run | serves 99 % under, MiB | requests/s | p99, ms | \
+             peak, MiB | mean, MiB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        );
+        for row in of(rows, allocator) {
+            out.push_str(&line(row)?);
+        }
+    }
+    out.push_str(&claimed(rows, &allocators)?);
+    Ok(out)
+}
+
+fn of<'a>(rows: &'a [Value], allocator: &str) -> Vec<&'a Value> {
+    rows.iter().filter(|row| row["allocator"] == allocator).collect()
+}
+
+fn name(row: &Value) -> Result<String> {
+    let name = text(row, "pools")?;
+    Ok(row["fixed_percent"]
+        .as_u64()
+        .map_or_else(|| name.to_owned(), |percent| format!("{name} ({percent} %)")))
+}
+
+fn figures(row: &Value, key: &str) -> Result<Vec<f64>> {
+    list(row, key)?.iter().map(|figure| figure.as_f64().with_context(|| format!("{key} of {row}"))).collect()
+}
+
+/// As a number of MiB.
+fn limit(of: &Value) -> Result<String> {
+    Ok(match of["mib"].as_u64() {
+        Some(mib) => mib.to_string(),
+        None => format!("more than {}", number(of, "most_mib")?),
+    })
+}
+
+fn line(row: &Value) -> Result<String> {
+    let middle = |key: &str| median(&figures(row, key)?);
+    let mib = |key: &str| middle(key).map(|bytes| bytes / f64::from(1 << 20));
+    let (lives, serves) = (limit(&row["lives"])?, limit(&row["serves"])?);
+    let completed = share(number(&row["lives"], "completed_share")?);
+    let killed = number(row, "killed")?;
+    let note =
+        if killed > 0.0 { format!(" († {killed} of its timed runs were killed)") } else { String::new() };
+    Ok(format!(
+        "| {}{note} | {lives} | {completed} | {serves} | {:.0} | {:.1} | {:.0} | {:.0} |\n",
+        name(row)?,
+        middle("requests_per_s")?,
+        middle("p99_ms")?,
+        mib("peak_bytes")?,
+        mib("mean_bytes")?
+    ))
+}
+
+const MEASURES: [Measure; 3] = [
+    Measure { key: "requests_per_s", what: "requests per second", better: Better::More },
+    Measure { key: "p99_ms", what: "p99 at the fixed rate", better: Better::Less },
+    Measure { key: "mean_bytes", what: "mean memory", better: Better::Less },
+];
+
+/// The sentence on one allocator.
+fn judgement(rows: &[&Value]) -> Result<String> {
+    let mut parts = Vec::new();
+    for measure in &MEASURES {
+        parts.push(verdict(rows, measure)?);
+    }
+    parts.push(limits(rows)?);
+    Ok(parts.join("; "))
+}
+
+/// Who serves under the least.
+fn limits(rows: &[&Value]) -> Result<String> {
+    let smallest = |row: &Value| row["serves"]["mib"].as_u64().unwrap_or(u64::MAX);
+    let least = |is_pool: bool| {
+        let rows = rows.iter().filter(|row| row["is_pool"] == is_pool).copied();
+        rows.min_by_key(|row| smallest(row)).context("no row to compare with")
+    };
+    let (pool, none) = (least(true)?, least(false)?);
+    let wins = if smallest(pool) < smallest(none) { "" } else { "no pool wins, " };
+    let (of_pool, of_none) = (limit(&pool["serves"])?, limit(&none["serves"])?);
+    Ok(format!(
+        "the smallest limit that serves: {wins}{} {of_pool} MiB, {} {of_none} MiB",
+        name(pool)?,
+        name(none)?
+    ))
+}
+
+/// Our ratios beside those that had been claimed.
+fn claimed(rows: &[Value], allocators: &[&str]) -> Result<String> {
+    let (with, without) = CLAIMED_RPS;
+    let (p99_with, p99_without) = CLAIMED_P99_MS;
+    let mut out = format!(
+        "\n## Beside what was claimed\n\nPools of this kind were said to answer {with:.0} requests a second where {without:.0} \
+         were answered without, at a p99 of {p99_with} ms against {p99_without} ms, on a machine that nobody named. Figures of \
+         two machines do not compare; ratios do. Adaptive pools, against the better of the two without pools:\n\n\
+         | | requests/s, times | p99, times |\n| --- | ---: | ---: |\n| claimed | {:.2} | {:.2} |\n",
+        with / without,
+        p99_with / p99_without
+    );
+    for allocator in allocators {
+        let rows = of(rows, allocator);
+        let [requests, p99, _] = &MEASURES;
+        let times =
+            |measure: &Measure| verdict::times(&rows, measure, "adaptive").map(|times| format!("{times:.2}"));
+        let _ = writeln!(out, "| {allocator} | {} | {} |", times(requests)?, times(p99)?);
+    }
+    Ok(out)
+}
+
+/// The worst of a measure's rounds and the best.
+fn extremes(row: &Value, measure: &Measure) -> Result<(f64, f64)> {
+    let signed: Vec<_> =
+        figures(row, measure.key)?.into_iter().map(|figure| measure.signed(figure)).collect();
+    let best = -worst(&signed.iter().map(|figure| -figure).collect::<Vec<_>>())?;
+    Ok((worst(&signed)?, best))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    pub(super) fn row(pools: &str, requests: [f64; 3], p99: [f64; 3], smallest: Option<u64>) -> Value {
+        let (is_pool, mib) = (!pools.starts_with("none"), f64::from(1 << 20));
+        json!({"allocator": "glibc", "pools": pools, "is_pool": is_pool, "fixed_percent": null, "requests_per_s": requests,
+               "p99_ms": p99, "peak_bytes": [120.0 * mib], "mean_bytes": [80.0 * mib], "completed_share": [1.0],
+               "killed": 0,
+               "lives": {"mib": smallest.map(|mib| mib - 8), "completed_share": 0.95, "most_mib": 320},
+               "serves": {"mib": smallest, "completed_share": 0.995, "most_mib": 320}})
+    }
+
+    fn data(rows: &[Value]) -> Value {
+        json!({"rounds": 3, "confirmed": 10, "rps": 400, "ample_mib": 512, "hindsight_mib": 160, "step_mib": 8, "rows": rows})
+    }
+
+    #[test]
+    fn where_a_pool_wins_the_page_says_by_how_much() {
+        let page = document(&data(&[
+            row("none, allocator as it comes", [1000.0, 1010.0, 990.0], [10.0, 11.0, 12.0], Some(128)),
+            row("none", [800.0, 810.0, 790.0], [20.0, 21.0, 22.0], Some(120)),
+            row("fixed", [1100.0, 1150.0, 1120.0], [5.0, 5.0, 6.0], None),
+            row("adaptive", [1500.0, 1510.0, 1490.0], [4.0, 4.0, 5.0], Some(112)),
+        ]))
+        .unwrap();
+        for part in [
+            "requests per second: adaptive 1.50 times none, allocator as it comes",
+            "p99 at the fixed rate: adaptive 0.36 times none, allocator as it comes",
+            "mean memory: no pool wins",
+            "the smallest limit that serves: adaptive 112 MiB, none 120 MiB",
+            "| adaptive | 104 | 95.00 % | 112 | 1500 | 4.0 | 120 | 80 |",
+            "| fixed | more than 320 | 95.00 % | more than 320 |",
+            "| claimed | 1.58 | 0.27 |\n| glibc | 1.50 | 0.36 |",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    }
+
+    #[test]
+    fn where_no_pool_wins_the_page_says_so() {
+        let page = document(&data(&[
+            row("none", [1000.0, 1010.0, 990.0], [4.0, 4.0, 4.0], Some(104)),
+            row("fixed", [900.0, 900.0, 900.0], [5.0, 5.0, 5.0], Some(232)),
+            row("adaptive", [1005.0, 1020.0, 1000.0], [4.0, 3.9, 4.1], Some(104)),
+        ]))
+        .unwrap();
+        for part in [
+            "requests per second: no pool wins, adaptive 1.00 times none",
+            "p99 at the fixed rate: no pool wins, adaptive 1.00 times none",
+            "the smallest limit that serves: no pool wins, adaptive 104 MiB, none 104 MiB",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    }
+
+    #[test]
+    fn a_size_and_a_kill_are_said_and_what_is_missing_is_an_error() {
+        let mut best = row("fixed-best", [1.0; 3], [1.0; 3], Some(128));
+        (best["fixed_percent"], best["killed"]) = (json!(30), json!(2));
+        let line = line(&best).unwrap();
+        assert!(
+            line.starts_with("| fixed-best (30 %) († 2 of its timed runs were killed) | 120 |"),
+            "{line}"
+        );
+        best["p99_ms"] = json!([null]);
+        assert!(document(&data(&[best])).is_err());
+        assert!(document(&data(&[row("none", [1.0; 3], [1.0; 3], None)])).is_err(), "nothing to compare");
+    }
+}
