@@ -89,11 +89,23 @@ impl Trial {
         line.split(' ').map(str::to_owned).collect()
     }
 
-    /// Runs it to its end.
+    /// Runs it to its end. One that could not be run at all says so and is repeated, so that a moment's trouble does not
+    /// throw away an hour's figures; what came out is never repeated.
     ///
     /// # Errors
-    /// If it could not begin, did not end, or the binary has another allocator than it should.
+    /// If it could not begin, did not end, or the binary has another allocator than it should, three times.
     pub(crate) fn run(&self, workspace: &Workspace) -> Result<Outcome> {
+        const TRIES: u32 = 3;
+        for _ in 1..TRIES {
+            match self.run_once(workspace) {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => println!("   not run, and repeated: {error:#}"),
+            }
+        }
+        self.run_once(workspace)
+    }
+
+    fn run_once(&self, workspace: &Workspace) -> Result<Outcome> {
         let summary = summary(&binary(workspace, self.allocator), &self.arguments(), self.seconds)
             .with_context(|| self.to_string())?;
         let outcome = Outcome::of(&summary, self.rps * self.seconds).with_context(|| self.to_string())?;
