@@ -74,7 +74,7 @@ mod tests {
         let machine = r#"{"cpu":"c","cores":"2","kernel":"k","load_at_start":"0","load_at_end":"0","rustc":"r",
                           "go":"none","glibc":"2","jemalloc":"5","mimalloc":"3"}"#;
         format!(
-            r#"{{"peers":{{"machine":{machine},"targets":[],"skipped":[],"rows":[]}},"crates":{{}},"pays":{{"rows":[]}},
+            r#"{{"peers":{{"machine":{machine},"targets":[],"skipped":[],"rows":[]}},"crates":{{}},"pays":{{"rows":[]}},"control":{{"rows":[]}},
                  "cost":{{"arch":"a","rustc":"r","valgrind":"v","cases":[{{"name":"pair","instructions":7}}]}}}}"#
         )
     }
