@@ -27,7 +27,8 @@ pub(crate) struct Shared {
     pub(crate) served: OnceLock<crate::metrics::Served>,
     published: Mutex<Option<Arc<Status>>>,
     newer: Condvar,
-    listeners: Mutex<Vec<Listener>>,
+    /// `None`: no more statuses will come.
+    listeners: Mutex<Option<Vec<Listener>>>,
 }
 
 impl Shared {
@@ -49,7 +50,7 @@ impl Shared {
             served: OnceLock::new(),
             published: Mutex::default(),
             newer: Condvar::new(),
-            listeners: Mutex::default(),
+            listeners: Mutex::new(Some(Vec::new())),
         })
     }
 
@@ -76,7 +77,9 @@ impl Shared {
         let status = Arc::new(status);
         *lock(&self.published) = Some(Arc::clone(&status));
         self.newer.notify_all();
-        lock(&self.listeners).retain_mut(|listener| listener(&status));
+        if let Some(listeners) = lock(&self.listeners).as_mut() {
+            listeners.retain_mut(|listener| listener(&status));
+        }
         status
     }
 
@@ -89,13 +92,16 @@ impl Shared {
         status.clone().filter(|s| s.memory.tick > tick)
     }
 
-    /// No more statuses will come.
+    /// No more statuses will come: neither to those who listen nor to those who come later.
     pub(crate) fn forget_listeners(&self) {
-        lock(&self.listeners).clear();
+        *lock(&self.listeners) = None;
     }
 
+    /// Adds a listener, or drops it at once if no more statuses will come: what it holds tells whoever waits on it.
     pub(crate) fn listen(&self, listener: Listener) {
-        lock(&self.listeners).push(listener);
+        if let Some(listeners) = lock(&self.listeners).as_mut() {
+            listeners.push(listener);
+        }
     }
 }
 

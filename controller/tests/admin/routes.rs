@@ -184,3 +184,14 @@ fn inputs_come_each_tick_and_count_as_streams() {
     served.handle.shutdown();
     while next_event(&mut stream).is_some() {}
 }
+
+#[test]
+fn a_stream_that_is_opened_after_the_end_of_the_controller_ends() {
+    let served = Served::start(Mode::Observe);
+    served.handle.shutdown();
+    for path in ["/v1/events", "/v1/inputs"] {
+        let mut stream = served.stream(path);
+        // One that stays open says nothing for so long that reading it fails.
+        while next_event(&mut stream).is_some() {}
+    }
+}
