@@ -14,7 +14,7 @@ use compare::{Counts, Round, compare};
 use pool_core::{DropReason, Knob, Knobs, Managed, PoolStats, Share, Split};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// The length of a round.
@@ -83,6 +83,8 @@ pub(crate) struct Canaries(BTreeMap<String, Track>);
 /// One of them.
 #[derive(Debug)]
 struct Track {
+    /// It stays comparable to others that have its name later.
+    split: Weak<Split>,
     what: What,
     /// Rounds that are still left out.
     warm_up: u32,
@@ -133,9 +135,9 @@ impl Canaries {
             let (stable, canary) = (both.0.stats(), both.1.stats());
             let stats = [&stable, &canary];
             let track = self.0.entry(split.name().to_owned());
-            let track = track.or_insert_with(|| Track::new(at, what.clone(), stats));
-            if track.what != what || !track.see(at, stats) {
-                *track = Track::new(at, what, stats);
+            let track = track.or_insert_with(|| Track::new(at, split, what.clone(), stats));
+            if !track.is_of(split) || track.what != what || !track.see(at, stats) {
+                *track = Track::new(at, split, what, stats);
             }
             all.push(track.status(split, &share, stats));
         }
@@ -153,8 +155,14 @@ fn set_by_hand(knobs: &Knobs) -> Vec<u64> {
 }
 
 impl Track {
-    fn new(at: Duration, what: What, stats: [&PoolStats; 2]) -> Self {
-        Self { what, warm_up: WARM_UP, begun: at, last: stats.map(Look::of), rounds: VecDeque::new() }
+    fn new(at: Duration, split: &Arc<Split>, what: What, stats: [&PoolStats; 2]) -> Self {
+        let (split, last) = (Arc::downgrade(split), stats.map(Look::of));
+        Self { split, what, warm_up: WARM_UP, begun: at, last, rounds: VecDeque::new() }
+    }
+
+    /// Whether it is of this split, and not of one that had its name before.
+    fn is_of(&self, split: &Arc<Split>) -> bool {
+        std::ptr::eq(self.split.as_ptr(), Arc::as_ptr(split))
     }
 
     /// Whether the pools are still the ones that they were: figures only rise.
@@ -238,6 +246,8 @@ impl Look {
     }
 
     fn since(&self, before: &Self) -> Option<Counts> {
+        // Objects that were made ahead of gets are among the created: they can be fewer where gets are more.
+        self.created.checked_sub(before.created)?;
         Some(Counts {
             gets: self.gets.checked_sub(before.gets)?,
             missed: self.missed.checked_sub(before.missed)?,
@@ -254,7 +264,7 @@ pub(crate) mod tests {
 
     struct Rig {
         registry: Registry,
-        _pool: pool_core::CanaryPool<Vec<u8>>,
+        pool: pool_core::CanaryPool<Vec<u8>>,
         pools: [Arc<FakePool>; 2],
         canaries: Canaries,
         rounds: u64,
@@ -267,7 +277,7 @@ pub(crate) mod tests {
             let pool = builder.build_canary_with(Vec::new, |canary| canary).expect("new names");
             pool.split().set(Share::percent(10.0).expect("a share"), Change::operator("test"));
             let pools = ["a", "a@canary"].map(FakePool::new);
-            Self { registry, _pool: pool, pools, canaries: Canaries::default(), rounds: 0 }
+            Self { registry, pool, pools, canaries: Canaries::default(), rounds: 0 }
         }
 
         /// A round in which each side has so many more gets and misses.
@@ -340,6 +350,22 @@ pub(crate) mod tests {
         let status = (0..60).map(|_| rig.round((900, 9), (100, 1))).last().expect("some");
         assert_eq!((status.verdict, status.rounds), (CanaryVerdict::Equal, 60));
         rig.pools[1].set_stats(|stats| stats.gets = Gets::default());
+        assert_eq!(rig.round((900, 9), (100, 1)).rounds, 0);
+    }
+
+    #[test]
+    fn a_pool_of_the_same_name_begins_anew_also_if_it_did_more() {
+        let mut rig = Rig::new();
+        rig.pools[1].set_stats(|stats| stats.created = 1000);
+        (0..6).for_each(|_| _ = rig.round((900, 9), (100, 1)));
+        // Fewer were made ahead, and more gets came.
+        rig.pools[1].set_stats(|stats| stats.created = 10);
+        assert_eq!(rig.round((900, 9), (100, 1)).rounds, 0);
+        assert_eq!((0..4).map(|_| rig.round((900, 9), (100, 1)).rounds).last(), Some(1));
+        let share = rig.registry.splits()[0].share().value;
+        let another = Rig::new();
+        another.registry.splits()[0].set(share, Change::operator("test"));
+        (rig.registry, rig.pool) = (another.registry, another.pool);
         assert_eq!(rig.round((900, 9), (100, 1)).rounds, 0);
     }
 }
