@@ -1,7 +1,7 @@
 //! Pools with a canary beside them: how they stand, and the share as a person sets it for a time.
 
-use super::Admin;
 use super::knobs::{Person, parse, person, refusal, told};
+use super::{Admin, say};
 use crate::canary::CanaryStatus;
 use crate::config::{Refused, RefusedKind};
 use crate::overrides::seconds;
@@ -25,7 +25,7 @@ pub(super) async fn set(State(admin): State<Admin>, Path(pool): Path<String>, bo
     };
     match admin.handle.override_share(&pool, percent, time, &reason) {
         Ok(()) => {
-            eprintln!("ebbpool: {pool} by hand: canary {percent} % for {time:?}: {reason:?}");
+            say(format_args!("{pool} by hand: canary {percent} % for {time:?}: {reason:?}"));
             answer(&admin, &pool)
         }
         Err(refused) => refusal(&refused),
@@ -35,7 +35,7 @@ pub(super) async fn set(State(admin): State<Admin>, Path(pool): Path<String>, bo
 pub(super) async fn clear(State(admin): State<Admin>, Path(pool): Path<String>) -> Response {
     match admin.handle.withdraw_share(&pool) {
         Ok(true) => {
-            eprintln!("ebbpool: {pool}: the share of the canary that was set by hand is taken back");
+            say(format_args!("{pool}: the share of the canary that was set by hand is taken back"));
             answer(&admin, &pool)
         }
         Ok(false) => {

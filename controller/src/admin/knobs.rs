@@ -1,7 +1,7 @@
 //! Knobs of one pool, and overrides of them by a person. Input is read by the reader of configuration files, and what is
 //! wrong with it is told as there.
 
-use super::Admin;
+use super::{Admin, say};
 use crate::config::by_hand::{self, KINDS, Told};
 use crate::config::{Document, Problem, Refused, RefusedKind, units};
 use crate::overrides::{InForce, Override, seconds};
@@ -50,7 +50,7 @@ pub(super) async fn set(State(admin): State<Admin>, Path(pool): Path<String>, bo
     // A cut makes room, which drops values: not on a thread that serves requests.
     let done = tokio::task::spawn_blocking(move || {
         handle.override_knobs(&pool, &change.fields, change.person.time, &change.person.reason).map(|()| {
-            eprintln!("ebbpool: {pool} by hand: {}", change.shown());
+            say(format_args!("{pool} by hand: {}", change.shown()));
             answer(&handle, &pool)
         })
     });
@@ -76,7 +76,7 @@ pub(super) async fn clear(
     };
     match admin.handle.withdraw_override(&pool, knob) {
         Ok(true) => {
-            eprintln!("ebbpool: {pool}: what was set by hand on {knob:?} is taken back");
+            say(format_args!("{pool}: what was set by hand on {knob:?} is taken back"));
             answer(&admin.handle, &pool)
         }
         Ok(false) => {

@@ -41,6 +41,7 @@ pub use server::{ServeError, serve};
 use crate::runner::Handle;
 use axum::Router;
 use axum::routing::get;
+use std::io::{Write as _, stderr};
 
 /// The description of the routes, an OpenAPI 3.1 document.
 pub const OPENAPI_JSON: &str = include_str!("../../openapi.json");
@@ -73,6 +74,12 @@ impl Handle {
     pub fn router_with(&self, more: Router) -> Router {
         secure(routes(self).merge(more))
     }
+}
+
+/// Tells of a change on stderr. Where there is no stderr, or nobody reads it any more, the change is made all the same:
+/// status and metrics still tell.
+fn say(what: std::fmt::Arguments<'_>) {
+    let _ = writeln!(stderr(), "ebbpool: {what}");
 }
 
 /// The admin routes without their guard.

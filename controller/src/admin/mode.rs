@@ -1,6 +1,6 @@
 //! Changes the mode.
 
-use super::Admin;
+use super::{Admin, say};
 use crate::mode::Mode;
 use axum::Json;
 use axum::extract::State;
@@ -62,7 +62,7 @@ pub(super) async fn set_mode(State(admin): State<Admin>, body: String) -> Respon
     };
     match done {
         Ok(()) => {
-            eprintln!("ebbpool: mode {} by hand: {:?}", admin.handle.mode(), wanted.reason);
+            say(format_args!("mode {} by hand: {:?}", admin.handle.mode(), wanted.reason));
             answer(&admin)
         }
         Err(refused) => (StatusCode::CONFLICT, Json(json!({"error": refused.to_string()}))).into_response(),

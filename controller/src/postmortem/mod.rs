@@ -16,7 +16,7 @@ pub use read::{PostMortem, PostMortemError};
 pub use record::{PoolRecord, Record};
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -69,7 +69,9 @@ impl Ring {
             Ok(()) => self.next += 1,
             Err(error) => {
                 if self.failed == 0 {
-                    eprintln!("ebbpool: {}: cannot be written: {error}", self.path.display());
+                    // A disk that is full may be that of stderr, too: then it is left at that.
+                    let path = self.path.display();
+                    let _ = writeln!(stderr(), "ebbpool: {path}: cannot be written: {error}");
                 }
                 self.failed += 1;
             }

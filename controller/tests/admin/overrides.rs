@@ -157,3 +157,32 @@ fn names_are_percent_encoded_and_fifteen_minutes_are_what_nobody_asked_for() {
     let left = knobs["knobs"]["priority"]["left_s"].as_u64().expect("a time");
     assert!((800..=900).contains(&left), "{left}");
 }
+
+/// What stderr goes to is full, as a disk is on which a log has grown.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_change_is_made_and_answered_where_nothing_can_be_said() {
+    const CHILD: &str = "EBBPOOL_TEST_CHANGES";
+    if std::env::var_os(CHILD).is_none() {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
+        let name = "overrides::a_change_is_made_and_answered_where_nothing_can_be_said";
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+        child.args([name, "--exact", "--nocapture"]).env(CHILD, "1").stderr(full);
+        let output = child.output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let served = Served::start(Mode::Observe);
+    let share = r#"{"percent": 30, "reason": "x"}"#;
+    for (method, path, sent) in [
+        ("PUT", KNOBS, r#"{"set": {"weight": 7}, "reason": "x"}"#),
+        ("DELETE", "/v1/pools/http.body/knobs?knob=weight", ""),
+        ("PUT", "/v1/canaries/lines", share),
+        ("DELETE", "/v1/canaries/lines", ""),
+        ("PUT", "/v1/mode", r#"{"mode": "enforce", "reason": "x"}"#),
+    ] {
+        let answer = served.change(method, path, sent);
+        assert_eq!(answer.status, 200, "{method} {path}: {}", answer.body);
+    }
+}
