@@ -3,7 +3,7 @@
 use super::best::best_fixed;
 use super::compare::{FIXED_BEST, UnknownPolicy, policy_names};
 use super::optimum::optimum_ns;
-use super::recorded::Recorded;
+use super::recorded::{Recorded, Unfit};
 use super::report::table;
 use super::run::{Outcome, run};
 use super::world::World as _;
@@ -67,12 +67,15 @@ pub enum ReplayError {
     Policy(UnknownPolicy),
     /// The record has fewer than two moments, or never a limit and a usage that could be read.
     TooLittle,
+    /// It has figures that no service has, or more moments and pools than can be replayed: which.
+    Beyond(String),
 }
 
 impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Policy(unknown) => unknown.fmt(f),
+            Self::Beyond(problem) => write!(f, "the record cannot be replayed: {problem}"),
             Self::TooLittle => f.write_str(
                 "there is too little in the record to replay: it needs two moments that are apart, and a limit and a usage \
                  that could be read",
@@ -109,7 +112,10 @@ pub fn replay(
     if let Some(unknown) = policies.iter().find(|name| policy_names().all(|known| known != **name)) {
         return Err(ReplayError::Policy(UnknownPolicy(unknown.clone())));
     }
-    let recorded = Recorded::of(record).ok_or(ReplayError::TooLittle)?;
+    let recorded = Recorded::of(record).map_err(|unfit| match unfit {
+        Unfit::TooLittle => ReplayError::TooLittle,
+        Unfit::Beyond(problem) => ReplayError::Beyond(problem),
+    })?;
     let world = limit_bytes.map_or_else(|| recorded.clone(), |limit| recorded.under(limit));
     let optimum_ns = (world.seconds() <= OPTIMUM_S_MAX).then(|| optimum_ns(&world, &world.demand));
     let outcome = |policy: &str| {

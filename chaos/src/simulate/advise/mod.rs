@@ -17,7 +17,7 @@ mod text;
 
 pub use support::{Confidence, Part, Support};
 
-use super::recorded::{Point, Recorded};
+use super::recorded::{Point, Recorded, Unfit};
 use super::run::{Outcome, run};
 use crate::record::Record;
 use pool_controller::decide::Tide;
@@ -143,10 +143,14 @@ pub fn advise(record: &Record, seed: u64) -> Result<Advice, NotEnough> {
 
 /// The record taken apart, if there is enough of it.
 fn enough(record: &Record) -> Result<Recorded, NotEnough> {
-    let Some(world) = Recorded::of(record) else {
-        let missing = "two moments that are apart, and a limit and a usage that could be read";
-        return Err(NotEnough(vec![missing.to_owned()]));
-    };
+    let world = Recorded::of(record).map_err(|unfit| {
+        NotEnough(vec![match unfit {
+            Unfit::TooLittle => {
+                "two moments that are apart, and a limit and a usage that could be read".to_owned()
+            }
+            Unfit::Beyond(problem) => format!("it cannot be replayed ({problem})"),
+        }])
+    })?;
     let facts = &world.facts;
     let gets: u64 =
         world.demand.pools.iter().flat_map(|trace| &trace.gets).map(|gets| u64::from(*gets)).sum();

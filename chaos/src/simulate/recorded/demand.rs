@@ -3,14 +3,14 @@
 use super::super::demand::{Demand, SLOTS, STEP_MS, Trace};
 use super::super::scenario::whole;
 use super::super::world::{Start, World as _};
-use super::{Facts, Point, PoolPoint, Recorded, UNMEASURED_NS};
+use super::{BYTES_MAX, Facts, Point, PoolPoint, Recorded, UNMEASURED_NS};
 use crate::record::Record;
 use pool_controller::decide::PoolInputs;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All pools that were ever there, in the order in which they came.
 pub(super) fn names(record: &Record) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+    let (mut names, mut known): (Vec<String>, _) = (Vec::new(), BTreeSet::new());
     for moment in &record.moments {
         let pools = &moment.inputs.pools;
         if pools.len() == names.len()
@@ -19,7 +19,7 @@ pub(super) fn names(record: &Record) -> Vec<String> {
             continue;
         }
         for pool in pools {
-            if !names.iter().any(|name| pool.name == name.as_str()) {
+            if known.insert(pool.name.as_str()) {
                 names.push(pool.name.as_str().to_owned());
             }
         }
@@ -35,7 +35,7 @@ pub(super) fn points(record: &Record, names: &[String]) -> Option<Vec<Point>> {
     let mut points: Vec<Point> = Vec::with_capacity(record.moments.len());
     for moment in &record.moments {
         let inputs = &moment.inputs;
-        limit = inputs.limit_bytes.unwrap_or(limit);
+        limit = inputs.limit_bytes.unwrap_or(limit).clamp(1, BYTES_MAX);
         usage = inputs.usage_bytes.unwrap_or(usage);
         let before = points.last().map(|point| point.pools.as_slice());
         let pools = pool_points(names, &inputs.pools, before);
@@ -113,7 +113,7 @@ pub(super) fn starts(record: &Record, names: &[String], points: &[Point]) -> Vec
             lent: pool.lent,
             out_of_reach: 0,
             out_of_reach_room: 1,
-            floor_bytes: first.floor_bytes,
+            floor_bytes: first.floor_bytes.min(BYTES_MAX),
             priority: first.weight,
             is_pinned: first.pinned,
         }

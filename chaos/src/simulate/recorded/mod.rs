@@ -6,9 +6,12 @@
 //! (`held.rs`). A replay of the same policy at the same limit then starts from the recorded usage, and differs from it by
 //! what the plant does otherwise than the service did.
 
+mod bounds;
 mod demand;
 mod held;
 mod reach;
+
+pub(super) use bounds::BYTES_MAX;
 
 use super::demand::{Demand, STEP_MS};
 use super::plant::Process;
@@ -41,6 +44,15 @@ pub(super) struct Recorded {
     disturbance: Option<(f64, Option<f64>)>,
     pub(super) demand: Arc<Demand>,
     pub(super) facts: Facts,
+}
+
+/// Why a record cannot be replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// It has fewer than two moments, or never a limit and a usage.
+    TooLittle,
+    /// It has figures that cannot be, or too many.
+    Beyond(String),
 }
 
 /// What was recorded, in figures.
@@ -110,16 +122,20 @@ impl Point {
 }
 
 impl Recorded {
-    /// Takes a record apart. `None` if it has fewer than two moments, or never a limit and a usage.
-    pub(super) fn of(record: &Record) -> Option<Self> {
+    /// Takes a record apart.
+    ///
+    /// # Errors
+    /// [`Unfit`] with why it cannot be.
+    pub(super) fn of(record: &Record) -> Result<Self, Unfit> {
         let names = demand::names(record);
-        let mut points = demand::points(record, &names)?;
+        bounds::check(record, &names).map_err(Unfit::Beyond)?;
+        let mut points = demand::points(record, &names).ok_or(Unfit::TooLittle)?;
         let kind = held::allocator(record);
         held::take_off(record, &mut points, kind);
-        let first = record.moments.first()?;
-        let steps = points.last()?.step;
+        let first = record.moments.first().ok_or(Unfit::TooLittle)?;
+        let steps = points.last().map_or(0, |point| point.step);
         if steps == 0 {
-            return None;
+            return Err(Unfit::TooLittle);
         }
         let mut starts = demand::starts(record, &names, &points);
         let demand = demand::demand(&points, steps, names.len());
@@ -137,12 +153,13 @@ impl Recorded {
         };
         world.disturbance = world.find_disturbance();
         world.facts = demand::facts(record, &world);
-        Some(world)
+        Ok(world)
     }
 
     /// The same under another limit, one that kills. A service would not have come to the first moment with more idle than
     /// fits, so there is no more.
     pub(super) fn under(&self, limit_bytes: u64) -> Self {
+        let limit_bytes = limit_bytes.clamp(1, BYTES_MAX);
         let mut world = Self { limit: Some(limit_bytes), kills: true, ..self.clone() };
         let idle: u64 = self.points[0].pools.iter().map(|pool| pool.idle * pool.weight).sum();
         let room = (limit_bytes / 100 * BEGINS_PERCENT).saturating_sub(self.points[0].needs());

@@ -166,7 +166,7 @@ fn what_could_not_be_read_is_not_read_in_a_replay() {
     for moment in &mut record.moments {
         moment.inputs.usage_bytes = None;
     }
-    assert!(Recorded::of(&record).is_none());
+    assert_eq!(Recorded::of(&record).map(drop), Err(Unfit::TooLittle));
 }
 
 #[test]
@@ -198,4 +198,64 @@ fn too_little_is_said() {
     assert_eq!(replay(&service(1), &names, None, 1).unwrap_err(), ReplayError::TooLittle);
     let unknown = replay(&service(9), &["tides".to_owned()], None, 1).unwrap_err();
     assert!(unknown.to_string().contains("allowed: tide, bands"), "{unknown}");
+}
+
+/// Sets a figure of a moment.
+type Sets = fn(&mut Moment, u64);
+
+#[test]
+fn whatever_a_figure_is_the_record_is_refused_or_replayed() {
+    let sets: [(&str, Sets); 15] = [
+        ("at_ms", |m, n| m.at_ms = n),
+        ("usage", |m, n| m.inputs.usage_bytes = Some(n)),
+        ("limit", |m, n| m.inputs.limit_bytes = Some(n)),
+        ("heap_free", |m, n| m.inputs.heap_free_bytes = Some(n)),
+        ("gets", |m, n| m.inputs.pools[0].gets_total = n),
+        ("created", |m, n| m.inputs.pools[0].created_total = n),
+        ("lent", |m, n| m.inputs.pools[0].lent_objects = n),
+        ("lent_bytes", |m, n| m.inputs.pools[0].lent_bytes = n),
+        ("idle", |m, n| m.inputs.pools[0].idle_objects = n),
+        ("idle_bytes", |m, n| m.inputs.pools[0].idle_bytes = n),
+        ("expected", |m, n| m.inputs.pools[0].expected_weight_bytes = n),
+        ("capacity", |m, n| m.inputs.pools[0].capacity_bytes = n),
+        ("objects", |m, n| m.inputs.pools[0].capacity_objects = n),
+        ("floor", |m, n| m.inputs.pools[0].floor_bytes = n),
+        ("saved", |m, n| m.inputs.pools[0].saved_ns = Some(n as f64)),
+    ];
+    let mut refused = 0;
+    for (name, set) in sets {
+        for number in [0, 1, 1 << 50, 1 << 62, u64::MAX] {
+            for moments in [3..4, 3..12] {
+                let mut record = service(12);
+                record.moments[moments].iter_mut().for_each(|moment| set(moment, number));
+                match replay(&record, &["tide".to_owned()], None, 1) {
+                    Ok(replay) => assert!(replay.rows[0].peak.is_finite(), "{name} {number}"),
+                    Err(error) => {
+                        assert!(matches!(error, ReplayError::Beyond(_)), "{name} {number}: {error}");
+                        refused += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(refused > 0);
+}
+
+#[test]
+fn any_limit_that_is_asked_for_is_replayed() {
+    for limit in [0, 1, 1 << 60, u64::MAX] {
+        let replay = replay(&service(12), &["tide".to_owned()], Some(limit), 1).unwrap();
+        assert!(replay.rows[0].peak.is_finite(), "{limit}");
+        assert_eq!(replay.rows[0].oom, u8::from(limit < 2), "{limit}");
+    }
+}
+
+#[test]
+fn pools_that_come_and_go_all_the_time_are_refused_before_they_take_all_memory() {
+    let mut record = service(20_000);
+    for (n, moment) in record.moments.iter_mut().enumerate() {
+        moment.inputs.pools[0].name = format!("connection-{n}").as_str().into();
+    }
+    let error = replay(&record, &["tide".to_owned()], None, 1).unwrap_err().to_string();
+    assert!(error.contains("with 20000 pools that came and went"), "{error}");
 }
