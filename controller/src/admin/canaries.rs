@@ -2,7 +2,7 @@
 
 use super::knobs::{Person, parse, person, refusal, told};
 use super::{Admin, say};
-use crate::canary::CanaryStatus;
+use crate::canary::{CanaryStatus, percent};
 use crate::config::{Refused, RefusedKind};
 use crate::overrides::seconds;
 use axum::Json;
@@ -61,7 +61,7 @@ fn answer(admin: &Admin, pool: &str) -> Response {
     };
     let share = split.share();
     Json(CanaryStatus {
-        percent: share.value.ratio().get() * 100.0,
+        percent: percent(share.value),
         author: share.author.as_str(),
         reason: share.reason,
         left_s: share.expires_in.map(seconds),
@@ -74,8 +74,8 @@ fn read(body: &str) -> Result<(f64, Person), Refused> {
     let document = parse(body)?;
     let problem = |problem| told(&document, &problem);
     let fields = document.root().fields(&["percent", "for", "reason", "by"]).map_err(problem)?;
-    let percent = fields.need("percent").map_err(problem)?;
-    let percent =
-        percent.number("a percentage; allowed: a number from 0 to 100", 0.0..=100.0).map_err(problem)?;
-    Ok((percent, person(&document, &fields)?))
+    let wanted = fields.need("percent").map_err(problem)?;
+    let wanted =
+        wanted.number("a percentage; allowed: a number from 0 to 100", 0.0..=100.0).map_err(problem)?;
+    Ok((wanted, person(&document, &fields)?))
 }

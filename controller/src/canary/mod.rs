@@ -145,6 +145,11 @@ impl Canaries {
     }
 }
 
+/// A share as it was told: what the way to a ratio and back adds is far below the last of these digits.
+pub(crate) fn percent(share: Share) -> f64 {
+    (share.ratio().get() * 1e11).round() / 1e9
+}
+
 /// The generations of what is not left to policies.
 fn set_by_hand(knobs: &Knobs) -> Vec<u64> {
     fn of<T>(knob: &Knob<T>) -> u64 {
@@ -193,7 +198,7 @@ impl Track {
         CanaryStatus {
             pool: split.name().to_owned(),
             canary_pool: split.canary_name().to_owned(),
-            percent: share.value.ratio().get() * 100.0,
+            percent: percent(share.value),
             author: share.author.as_str(),
             reason: share.reason.clone(),
             left_s: share.expires_in.map(seconds),

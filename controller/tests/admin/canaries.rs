@@ -36,6 +36,12 @@ fn both_sides_are_shown_and_the_share_is_moved_and_taken_back_by_hand() {
     let verdict = "\nebbpool_canary_verdict{pool=\"lines\",verdict=\"too_little_data\"} 1\n";
     assert!(metrics.contains(verdict), "{metrics}");
 
+    // Of all, these are not the same on the way to a ratio and back.
+    for percent in [7.0, 29.0, 0.07] {
+        let put = served.change("PUT", LINES, &json!({"percent": percent, "reason": "x"}).to_string());
+        assert_eq!(body(&put)["percent"], json!(percent));
+    }
+
     let cleared = served.change("DELETE", LINES, "");
     assert_eq!((cleared.status, &body(&cleared)["percent"]), (200, &json!(0.0)));
     assert_eq!(served.change("DELETE", LINES, "").status, 404);
