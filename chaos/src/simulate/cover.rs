@@ -28,6 +28,8 @@ pub(super) struct Cover {
 /// Costs are whole numbers in here, so that shortest paths are exact. A power of two, so that rounding leaves the ratios
 /// of usual worths as they are: else there were as many different lengths of paths as there are paths.
 const SCALE: f64 = (1_u64 << 40) as f64;
+/// No way costs more: what is added up on the way stays within its number.
+const COST_MAX: f64 = (1_u64 << 60) as f64;
 
 #[derive(Clone, Copy, Debug)]
 struct Edge {
@@ -66,11 +68,12 @@ impl Cover {
     fn prices(&self) -> Vec<f64> {
         let moments = self.rooms.len();
         let (source, sink) = (moments + 1, moments + 2);
+        let scale = self.scale();
         let mut graph = Graph { edges: Vec::new(), of_node: vec![Vec::new(); moments + 3] };
         let mut wanted = vec![0_i128; moments + 1];
         for arc in &self.arcs {
-            #[allow(clippy::cast_possible_truncation, reason = "worth is far below a microsecond per byte")]
-            graph.add(arc.from, arc.to, arc.bytes, (arc.worth * SCALE).round() as i64);
+            #[allow(clippy::cast_possible_truncation, reason = "the scale has room for a whole way")]
+            graph.add(arc.from, arc.to, arc.bytes, (arc.worth * scale).round() as i64);
             wanted[arc.from] += i128::from(arc.bytes);
             wanted[arc.to] -= i128::from(arc.bytes);
         }
@@ -91,7 +94,19 @@ impl Cover {
             }
         }
         let distances = graph.send_all(source, sink);
-        distances[..=moments].windows(2).map(|pair| (pair[1] - pair[0]).max(0) as f64 / SCALE).collect()
+        distances[..=moments].windows(2).map(|pair| (pair[1] - pair[0]).max(0) as f64 / scale).collect()
+    }
+
+    /// What a cost of 1 is multiplied by: [`SCALE`], or a smaller power of two where objects are light and long in the making. A way comes by
+    /// each moment once.
+    fn scale(&self) -> f64 {
+        let dearest = self.arcs.iter().map(|arc| arc.worth).fold(0.0, f64::max);
+        let way = self.arcs.len().min(self.rooms.len() + 3) as f64;
+        let mut scale = SCALE;
+        while scale * dearest * way > COST_MAX {
+            scale /= 2.0;
+        }
+        scale
     }
 }
 

@@ -259,3 +259,21 @@ fn pools_that_come_and_go_all_the_time_are_refused_before_they_take_all_memory()
     let error = replay(&record, &["tide".to_owned()], None, 1).unwrap_err().to_string();
     assert!(error.contains("with 20000 pools that came and went"), "{error}");
 }
+
+/// As of connections: little memory, and long to make.
+#[test]
+fn light_objects_that_take_long_to_create_have_an_optimum() {
+    let mut record = service(400);
+    for (tick, moment) in (0..).zip(&mut record.moments) {
+        moment.inputs.usage_bytes = Some(60 * MIB + (tick * 7919 % 23) * MIB);
+        moment.inputs.limit_bytes = Some(85 * MIB);
+        moment.limit_kind = "simulated".into();
+        let pool = &mut moment.inputs.pools[0];
+        (pool.lent_objects, pool.idle_objects) = (4 + tick % 5, 8 - tick % 5);
+        (pool.lent_bytes, pool.idle_bytes) = (pool.lent_objects * 64, pool.idle_objects * 64);
+        (pool.expected_weight_bytes, pool.saved_ns) = (64, Some(80e6));
+    }
+    let replay = replay(&record, &["tide".to_owned()], None, 1).unwrap();
+    let share = replay.rows[0].hits_vs_oracle.unwrap();
+    assert!(share > 0.0 && share <= 1.0 + 1e-6, "{share}");
+}
