@@ -6,6 +6,8 @@ use pool_controller::Moment;
 use pool_controller::decide::PoolInputs;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
 /// A record that was read.
@@ -45,8 +47,9 @@ impl Record {
     /// is none, or no moment at all. A last line that is not whole is no error: see [`notes`](Self::notes).
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let name = path.display();
-        let text = std::fs::read(path).map_err(|e| RecordError(format!("{name}: {e}")))?;
-        Self::parse(&text).map_err(|RecordError(problem)| RecordError(format!("{name}: {problem}")))
+        let file = File::open(path).map_err(|e| RecordError(format!("{name}: {e}")))?;
+        Self::from_lines(BufReader::new(file))
+            .map_err(|RecordError(problem)| RecordError(format!("{name}: {problem}")))
     }
 
     /// Reads what is in a file.
@@ -54,13 +57,27 @@ impl Record {
     /// # Errors
     /// As [`read`](Self::read), without the name.
     pub fn parse(text: &[u8]) -> Result<Self, RecordError> {
-        let mut lines = text.split_inclusive(|byte| *byte == b'\n');
-        let first =
-            lines.next().ok_or_else(|| RecordError("is empty: a record begins with its header".into()))?;
-        let mut reader = Reader::begin(first)?;
+        Self::from_lines(text)
+    }
+
+    /// Line by line: a record of weeks is longer than there is memory, and of it only the end is kept.
+    fn from_lines(mut input: impl BufRead) -> Result<Self, RecordError> {
+        let mut line = Vec::new();
+        if !next_line(&mut input, &mut line)? {
+            return Err(RecordError("is empty: a record begins with its header".into()));
+        }
+        let mut reader = Reader::begin(&line)?;
         let mut notes = Vec::new();
-        for (n, line) in (2_usize..).zip(lines) {
+        let mut n = 1_usize;
+        while next_line(&mut input, &mut line)? {
+            n += 1;
             let Some(line) = line.strip_suffix(b"\n") else {
+                if line.len() == LINE_BYTES_MAX {
+                    return Err(RecordError(format!(
+                        "line {n}: it is longer than {} MiB",
+                        LINE_BYTES_MAX >> 20
+                    )));
+                }
                 notes.push(format!("it ends in the middle of line {n}, which is left out"));
                 break;
             };
@@ -93,6 +110,18 @@ impl Record {
     pub fn peak_bytes(&self) -> Option<u64> {
         self.moments.iter().filter_map(|moment| moment.inputs.usage_bytes).max()
     }
+}
+
+/// No name is nearly as long; each moment has a copy of it.
+const TEXT_BYTES_MAX: usize = 4096;
+/// No line is nearly as long.
+const LINE_BYTES_MAX: usize = 64 << 20;
+
+/// Reads the next line with its end, as far as it goes; whether there is one.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, RecordError> {
+    line.clear();
+    let read = input.take(LINE_BYTES_MAX as u64).read_until(b'\n', line);
+    read.map(|bytes| bytes > 0).map_err(|e| RecordError(e.to_string()))
 }
 
 /// Where a figure of this build stands in the file's lines; those that it does not know are passed over.
@@ -141,11 +170,15 @@ impl Reader {
             cells: 0,
             left_out: 0,
         };
-        reader.change(header.context);
+        reader.change(header.context).map_err(|problem| RecordError(format!("line 1: {problem}")))?;
         Ok(reader)
     }
 
-    fn change(&mut self, context: Context) {
+    fn change(&mut self, context: Context) -> Result<(), String> {
+        let said = [&context.policy, &context.mode, &context.source, &context.limit_kind, &context.level];
+        if said.into_iter().chain(&context.pools).any(|text| text.len() > TEXT_BYTES_MAX) {
+            return Err(format!("a name of more than {TEXT_BYTES_MAX} bytes"));
+        }
         let pool = |name: &String| PoolInputs { name: name.into(), ..PoolInputs::default() };
         self.now.policy.clone_from(&context.policy);
         self.now.mode.clone_from(&context.mode);
@@ -154,13 +187,13 @@ impl Reader {
         self.now.inputs.level.clone_from(&context.level);
         self.now.inputs.pools = context.pools.iter().map(pool).collect();
         self.context = context;
+        Ok(())
     }
 
     fn line(&mut self, line: &str) -> Result<(), String> {
         if line.starts_with('{') {
             let context = serde_json::from_str(line).map_err(|e| format!("not what has changed: {e}"))?;
-            self.change(context);
-            return Ok(());
+            return self.change(context);
         }
         let mut parts = line.split(';');
         update(&mut self.process, parts.next().unwrap_or(""))?;

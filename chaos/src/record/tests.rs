@@ -108,6 +108,7 @@ fn what_is_no_record_is_refused_with_what_it_is() {
         (good.replacen("\"version\":1", "\"version\":7", 1), "is of version 7; this build reads version 1"),
         (good.replacen("\"pools\":", "\"basins\":", 1), "missing field `pools`"),
         (format!("{header}\n"), "has a header and no moment"),
+        (good.replacen("service.pool-1", &"x".repeat(5000), 1), "line 1: a name of more than 4096 bytes"),
         (format!("{header}\n1,2x\n"), "line 2: \"2x\" is no difference"),
         (format!("{header}\n1;5:1\n"), "line 2: pool 5 of 2"),
         (format!("{header}\n{}1\n", ",".repeat(40)), "line 2: figure 41 of 17"),
@@ -133,4 +134,20 @@ fn of_a_long_record_the_end_is_kept() {
     let record = Record::parse(&written(&service(4, 0, count))).unwrap();
     assert_eq!(record.moments.len() * 4, Record::CELLS_MAX);
     assert!(record.moments[0].tick == 10 && record.notes[0].contains("the first 10 moments are left out"));
+}
+
+/// A file without an end, and more than there is memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_is_not_read_at_once() {
+    let error = Record::read(std::path::Path::new("/dev/zero")).unwrap_err().to_string();
+    assert!(error.starts_with("/dev/zero: is no record"), "{error}");
+}
+
+#[test]
+fn a_line_without_an_end_is_refused() {
+    let header = String::from_utf8(written(&service(1, 1, 1))).unwrap();
+    let header = header.lines().next().unwrap();
+    let error = Record::parse(format!("{header}\n1{}", ",".repeat(64 << 20)).as_bytes()).unwrap_err();
+    assert_eq!(error.to_string(), "line 2: it is longer than 64 MiB");
 }
