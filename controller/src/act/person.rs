@@ -8,7 +8,7 @@
 use super::trim::drop_for;
 use crate::shared::lock;
 use pool_core::{
-    Author, Change, DropReason, Job, KnobError, KnobKind, Managed, Registry, Setting, Share, Split,
+    Author, Change, DropReason, Job, KnobError, KnobKind, Knobs, Managed, Registry, Setting, Share, Split,
 };
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,6 +35,7 @@ struct Due {
     has_thread: bool,
     /// Overrides that are being set: their ends are not known yet.
     coming: u32,
+    /// The next end of each pool and split that has one: what comes after it is known when it is read.
     at: Vec<(Instant, Ending)>,
 }
 
@@ -52,16 +53,40 @@ impl Ending {
         }
     }
 
-    /// Reads it, which takes off what is over.
-    fn read(&self) {
+    /// Whether both are of one pool or split.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pool(one), Self::Pool(other)) => std::ptr::addr_eq(one.as_ptr(), other.as_ptr()),
+            (Self::Split(one), Self::Split(other)) => one.ptr_eq(other),
+            (Self::Pool(_), Self::Split(_)) | (Self::Split(_), Self::Pool(_)) => false,
+        }
+    }
+
+    /// Reads it, which takes off what is over. How long it is to its next end, if there is one.
+    fn read(&self) -> Option<Duration> {
         match self {
             Self::Pool(pool) => {
-                if let Some(pool) = pool.upgrade() {
-                    pool.knobs();
-                    pool.trim_depot(0, DropReason::Pressure);
-                }
+                let pool = pool.upgrade()?;
+                let Knobs { capacity, sampling, eviction, reuse, priority, .. } = pool.knobs();
+                let ends = [
+                    capacity.expires_in,
+                    sampling.expires_in,
+                    eviction.expires_in,
+                    reuse.expires_in,
+                    priority.expires_in,
+                ];
+                ends.into_iter().flatten().min()
             }
-            Self::Split(split) => _ = split.upgrade().map(|split| split.share()),
+            Self::Split(split) => split.upgrade()?.share().expires_in,
+        }
+    }
+
+    /// Drops what a pool has no room for any more.
+    fn make_room(&self) {
+        if let Self::Pool(pool) = self
+            && let Some(pool) = pool.upgrade()
+        {
+            pool.trim_depot(0, DropReason::Pressure);
         }
     }
 }
@@ -142,7 +167,7 @@ impl<'a> Coming<'a> {
 
     /// Has it read at `until`.
     fn ends_at(self, until: Instant, ending: Ending) {
-        lock(&self.0.due).at.push((until, ending));
+        lock(&self.0.due).add(until, ending);
     }
 }
 
@@ -153,13 +178,26 @@ impl Drop for Coming<'_> {
     }
 }
 
+impl Due {
+    fn add(&mut self, until: Instant, ending: Ending) {
+        match self.at.iter_mut().find(|(_, known)| known.is(&ending)) {
+            Some((known, _)) => *known = until.min(*known),
+            None => self.at.push((until, ending)),
+        }
+    }
+}
+
 impl Ends {
     /// Until nothing is left to end.
     fn run(&self) {
         while let Some(over) = self.wait() {
             for ending in over {
                 // A pool is somebody's code; others have ends, too.
-                let _ = catch_unwind(AssertUnwindSafe(|| ending.read()));
+                let left = catch_unwind(AssertUnwindSafe(|| ending.read())).unwrap_or(None);
+                let _ = catch_unwind(AssertUnwindSafe(|| ending.make_room()));
+                if let Some(left) = left {
+                    lock(&self.due).add(Instant::now() + left.max(Change::TTL.0), ending);
+                }
             }
         }
     }
@@ -248,5 +286,33 @@ mod tests {
             person.ends.newer.notify_all();
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn who_sets_a_knob_again_and_again_leaves_one_end() {
+        let (registry, _fake, pool) = rig();
+        let person = Person::default();
+        let heavy = |n| vec![Setting::Priority(Priority::new(n).expect("in range"))];
+        for n in 1..100 {
+            person.set(&registry, &pool, heavy(n), "by hand", Duration::from_secs(3600)).expect("set");
+        }
+        assert_eq!(lock(&person.ends.due).at.len(), 1);
+    }
+
+    #[test]
+    fn the_later_of_two_ends_is_waited_for() {
+        let (registry, _fake, pool) = rig();
+        let person = Person::default();
+        let (soon, later) = (Duration::from_millis(1), Duration::from_millis(200));
+        let heavy = Setting::Priority(Priority::new(900).expect("in range"));
+        let began = Instant::now();
+        person.set(&registry, &pool, vec![heavy], "by hand", later).expect("set");
+        person.set(&registry, &pool, vec![Setting::Capacity(Capacity::ZERO)], "by hand", soon).expect("set");
+        let until = began + Duration::from_secs(60);
+        while lock(&person.ends.due).has_thread {
+            assert!(Instant::now() < until, "the thread has nothing left to do and stays");
+            std::thread::yield_now();
+        }
+        assert!(began.elapsed() >= later, "the thread has gone before the later end");
     }
 }
