@@ -61,9 +61,10 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
 fn look(service: &Service) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::usage(format!("cannot start: {e}")))?;
-    let seen = runtime.block_on(service.look()).map_err(Failure::Usage)?;
+    let seen = runtime.block_on(service.look());
     // A name that is still being looked up is not waited for.
     runtime.shutdown_background();
+    let seen = seen.map_err(Failure::Usage)?;
     let lines = judge(&seen);
     // Whoever reads may have read enough.
     let _ = std::io::Write::write_all(&mut std::io::stdout(), shown(&lines).as_bytes());
