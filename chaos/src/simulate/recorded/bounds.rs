@@ -58,7 +58,9 @@ fn figures(pool: &PoolInputs) -> Result<(), String> {
 
 /// Bytes of what a pool had at most and created, were all of it as heavy as its heaviest.
 fn heaviest(record: &Record, name: &str) -> Result<u128, String> {
-    let seen = || record.moments.iter().filter_map(|m| m.inputs.pools.iter().find(|pool| pool.name.as_str() == name));
+    let seen = || {
+        record.moments.iter().filter_map(|m| m.inputs.pools.iter().find(|pool| pool.name.as_str() == name))
+    };
     let weight = |pool: &PoolInputs| {
         let idle = pool.idle_bytes / pool.idle_objects.max(1);
         idle.max(pool.lent_bytes / pool.lent_objects.max(1)).max(pool.expected_weight_bytes)
