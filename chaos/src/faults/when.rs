@@ -12,7 +12,7 @@ use pool_core::fault::MissingPut;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// A parsed `when`. Without counts used up: those live with the armed fault ([`Schedule`]).
+/// A parsed `when`. Without counts used up: those live with the armed fault (`Schedule`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct When {
     text: String,

@@ -1,6 +1,6 @@
 //! Writes what a person wants for a time onto the person's layer of a pool, and sees to it that the time ends.
 //!
-//! A pool takes an override off when its knobs are next read. The loop reads them at each tick; but an override must end
+//! A pool takes an override off when its knobs are next read. The loop sees to it at each tick; but an override must end
 //! too when the loop hangs, has ended, or was never started. So whoever sets one has a thread wait for its end and read
 //! the knobs then. The thread is started by the first override and ends with the last one; the data path knows nothing of
 //! it. Knows neither requests nor configuration.
