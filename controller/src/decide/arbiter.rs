@@ -1,8 +1,9 @@
 //! One budget over many pools.
 //!
 //! Floors first, then by the square root of demand ([`split`]); from there, bytes move to where they are worth more:
-//! 2 % of the budget every 10 s from the pool to which its last byte is worth least to the one to which another is
-//! worth most, if the one is worth a quarter more than the other. Capacities that others set are planned around.
+//! 2 % of the budget every 10 s, but a quarter of what the giver has at most, from the pool to which its last byte is worth
+//! least to the one to which another is worth most, if the one is worth a quarter more than the other. Capacities that
+//! others set are planned around.
 //! When usage is high and the budget shrinks, what is worth least goes first. Knows nothing of limits and usage.
 
 use super::split::{Demand, Share, split};
@@ -13,8 +14,12 @@ use std::time::Duration;
 
 /// Shares that would move by less than one in this stay where they are.
 const REBALANCE_ONE_IN: u64 = 32;
-/// A move, as a share of the budget.
+/// A move, as a share of the budget,
 const MOVE: f64 = 0.02;
+/// and of what the giver has above its floor: what is little of a large budget may be all of a small pool.
+const MOVE_OWN: f64 = 0.25;
+/// Who has less than this share of the budget above its floor gives nothing: it would be crumbs.
+const CRUMBS: f64 = 0.00125;
 /// Of what two pools are worth, before anything moves between them.
 const RATIO_MIN: f64 = 1.25;
 /// What all moves together may take from or give to a pool, as a share of the budget.
@@ -112,21 +117,23 @@ impl Arbiter {
         let moved = |at: usize| self.pools.values()[at].moved;
         let ours = || (0..pools.len()).filter(|at| !pools[*at].pinned);
         let by_worth = |a: &usize, b: &usize| marginal(*a).total_cmp(&marginal(*b));
-        let can_give = |at: &usize| {
-            pools[*at].capacity_bytes > self.shares[*at].floor_bytes && moved(*at) - MOVE >= -MOVED_MAX
-        };
+        let budget = ours().map(|at| pools[at].capacity_bytes as f64).sum::<f64>();
+        let above = |at: usize| pools[at].capacity_bytes.saturating_sub(self.shares[at].floor_bytes) as f64;
+        let can_give = |at: &usize| above(*at) > CRUMBS * budget && moved(*at) - MOVE >= -MOVED_MAX;
+        let by_worth_and_size = |a: &usize, b: &usize| by_worth(a, b).then(above(*b).total_cmp(&above(*a)));
         let can_take = |at: &usize| {
             pools[*at].capacity_bytes < self.shares[*at].ceiling_bytes && moved(*at) + MOVE <= MOVED_MAX
         };
-        let worst = ours().filter(can_give).min_by(by_worth);
+        let worst = ours().filter(can_give).min_by(by_worth_and_size);
         let best = ours().filter(can_take).max_by(by_worth);
         let (Some(worst), Some(best)) = (worst, best) else { return false };
         if marginal(best) <= 0.0 || marginal(best) <= marginal(worst) * RATIO_MIN {
             return false;
         }
+        let step = MOVE.min(MOVE_OWN * above(worst) / budget);
         let given = self.pools.values_mut();
-        given[worst].moved -= MOVE;
-        given[best].moved += MOVE;
+        given[worst].moved -= step;
+        given[best].moved += step;
         true
     }
 

@@ -57,8 +57,16 @@ fn a_pool_gets_six_tenths_of_the_budget_from_others_at_most_and_nothing_from_a_f
     let mib = |seconds, floor| {
         run(seconds, |_| CALM, pools(floor)).into_iter().map(|b| b / MIB).collect::<Vec<_>>()
     };
-    assert_eq!(mib(900, 0), [90, 0, 9], "of 99: the third keeps what is left");
-    assert_eq!(mib(201, 33 * MIB), [60, 33, 6]);
+    assert_eq!(mib(900, 0), [91, 4, 4], "of 99");
+    assert_eq!(mib(201, 33 * MIB), [59, 36, 3]);
+}
+
+#[test]
+fn a_small_pool_gives_a_quarter_of_what_it_has_at_a_time_and_not_all() {
+    let beside = |s: u64, c: &[u64]| vec![pool("a", s * 1000, s * 100, c[0]), pool("b", s, 0, c[1])];
+    let kib = |seconds| run(seconds, |_| CALM, beside)[1] >> 10;
+    assert_eq!([16, 21, 31, 41].map(kib), [1105, 833, 629, 475]);
+    assert_eq!(kib(300), 125, "crumbs stay");
 }
 
 #[test]
