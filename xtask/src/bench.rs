@@ -128,6 +128,16 @@ fn control() -> Job {
     job("pool-controller", "control", false)
 }
 
+/// Writes figures and the page that is made of them.
+fn write(workspace: &Workspace, data: (&str, &Value), page: (&str, String)) -> Result<()> {
+    for (path, text) in [(data.0, serde_json::to_string_pretty(data.1)? + "\n"), page] {
+        std::fs::write(workspace.root.join(path), text)
+            .with_context(|| format!("{path} cannot be written"))?;
+        println!("written: {path}");
+    }
+    Ok(())
+}
+
 fn read_json(path: &Path) -> Result<Value> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))

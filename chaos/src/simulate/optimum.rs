@@ -47,70 +47,79 @@ pub(super) fn optimum_ns(world: &dyn World, demand: &Demand) -> f64 {
         })
         .collect();
     let pools_each = starts.len() / world.processes() as usize;
-    let room =
-        less_lent(room, &demand.pools, SLOTS, |step, pool| world.lent_weight(step, pool % pools_each.max(1)));
-    bound_ns(&weights, &demand.pools, room, warm_up_steps(world), (SLOTS, BLOCK))
+    let question = Question {
+        weights: &weights,
+        traces: &demand.pools,
+        counts_from: warm_up_steps(world),
+        slots: SLOTS,
+        block: BLOCK,
+    };
+    let room = question.less_lent(room, |step, pool| world.lent_weight(step, pool % pools_each.max(1)));
+    question.bound_ns(room)
 }
 
-/// Takes from the room by step what is lent at its end; `weigh` has the bytes of a lent object, by step and pool.
-fn less_lent(
-    mut room: Vec<i128>,
-    traces: &[Trace],
-    slots: usize,
-    weigh: impl Fn(usize, usize) -> u64,
-) -> Vec<i128> {
-    for (pool, trace) in traces.iter().enumerate() {
-        let mut lent = i128::from(trace.at_start.1);
-        for (step, room) in room.iter_mut().enumerate() {
-            let during = step * slots..(step + 1) * slots;
-            let gets: u32 = trace.gets[during.clone()].iter().sum();
-            let returns: u32 = trace.returns[during].iter().sum();
-            lent += i128::from(gets) - i128::from(returns);
-            *room -= lent * i128::from(weigh(step, pool));
-        }
-    }
-    room
-}
-
-/// `weights`: of each pool, an object's bytes and what a reuse saves, ns. `room`: bytes for what is idle, by
-/// step. Gets before the step `counts_from` save nothing. A step has `slots`; of each `block` the tightest step counts.
-fn bound_ns(
-    weights: &[(u64, f64)],
-    traces: &[Trace],
-    room: Vec<i128>,
+/// What is asked, but for the room.
+struct Question<'a> {
+    /// Of each pool: an object's bytes, and what a reuse saves, ns.
+    weights: &'a [(u64, f64)],
+    traces: &'a [Trace],
+    /// Gets before this step save nothing.
     counts_from: usize,
-    (slots, block): (usize, usize),
-) -> f64 {
-    let mut waits = Vec::new();
-    // What the room would have to be for all of them, minus what it is.
-    let mut change = vec![0_i128; room.len() + 1];
-    for (pool, trace) in traces.iter().enumerate() {
-        let weight = i128::from(weights[pool].0);
-        for wait in waits_of(trace, slots).into_iter().filter(|wait| wait.to >= counts_from) {
-            change[wait.from] += i128::from(wait.objects) * weight;
-            change[wait.to] -= i128::from(wait.objects) * weight;
-            waits.push((pool, wait));
+    /// Of a step.
+    slots: usize,
+    /// Steps of which the tightest counts.
+    block: usize,
+}
+
+impl Question<'_> {
+    /// Takes from the room by step what is lent at its end; `weigh` has the bytes of a lent object, by step and pool.
+    fn less_lent(&self, mut room: Vec<i128>, weigh: impl Fn(usize, usize) -> u64) -> Vec<i128> {
+        for (pool, trace) in self.traces.iter().enumerate() {
+            let mut lent = i128::from(trace.at_start.1);
+            for (step, room) in room.iter_mut().enumerate() {
+                let during = step * self.slots..(step + 1) * self.slots;
+                let gets: u32 = trace.gets[during.clone()].iter().sum();
+                let returns: u32 = trace.returns[during].iter().sum();
+                lent += i128::from(gets) - i128::from(returns);
+                *room -= lent * i128::from(weigh(step, pool));
+            }
         }
+        room
     }
-    let room: Vec<i128> = room.into_iter().map(|bytes| bytes.max(0)).collect();
-    let scarce = scarce_steps(&room, &change, block);
-    let (mut free_ns, mut arcs) = (0.0, BTreeMap::new());
-    for (pool, wait) in waits {
-        let first = scarce.partition_point(|step| *step < wait.from);
-        let end = scarce.partition_point(|step| *step < wait.to);
-        let (weight, saved_ns) = weights[pool];
-        if first == end {
-            free_ns += wait.objects as f64 * saved_ns;
-        } else {
-            *arcs.entry((first, end, pool)).or_insert(0) += wait.objects * weight;
+
+    /// `room`: bytes for what is idle, by step.
+    fn bound_ns(&self, room: Vec<i128>) -> f64 {
+        let mut waits = Vec::new();
+        // What the room would have to be for all of them, minus what it is.
+        let mut change = vec![0_i128; room.len() + 1];
+        for (pool, trace) in self.traces.iter().enumerate() {
+            let weight = i128::from(self.weights[pool].0);
+            for wait in waits_of(trace, self.slots).into_iter().filter(|wait| wait.to >= self.counts_from) {
+                change[wait.from] += i128::from(wait.objects) * weight;
+                change[wait.to] -= i128::from(wait.objects) * weight;
+                waits.push((pool, wait));
+            }
         }
+        let room: Vec<i128> = room.into_iter().map(|bytes| bytes.max(0)).collect();
+        let scarce = scarce_steps(&room, &change, self.block);
+        let (mut free_ns, mut arcs) = (0.0, BTreeMap::new());
+        for (pool, wait) in waits {
+            let first = scarce.partition_point(|step| *step < wait.from);
+            let end = scarce.partition_point(|step| *step < wait.to);
+            let (weight, saved_ns) = self.weights[pool];
+            if first == end {
+                free_ns += wait.objects as f64 * saved_ns;
+            } else {
+                *arcs.entry((first, end, pool)).or_insert(0) += wait.objects * weight;
+            }
+        }
+        let arcs = arcs.into_iter().map(|((from, to, pool), bytes)| {
+            let (weight, saved_ns) = self.weights[pool];
+            Arc { from, to, bytes, worth: saved_ns / weight as f64 }
+        });
+        let rooms = scarce.iter().map(|step| u64::try_from(room[*step]).unwrap_or(0));
+        free_ns + Cover::new(rooms.collect(), arcs.collect()).bound()
     }
-    let arcs = arcs.into_iter().map(|((from, to, pool), bytes)| {
-        let (weight, saved_ns) = weights[pool];
-        Arc { from, to, bytes, worth: saved_ns / weight as f64 }
-    });
-    let rooms = scarce.iter().map(|step| u64::try_from(room[*step]).unwrap_or(0));
-    free_ns + Cover::new(rooms.collect(), arcs.collect()).bound()
 }
 
 /// The waits of a pool that keeps everything: each get takes what was returned last.
@@ -160,16 +169,14 @@ mod tests {
     use super::*;
     use crate::simulate::random::Random;
 
+    fn question<'a>(weights: &'a [(u64, f64)], traces: &'a [Trace]) -> Question<'a> {
+        Question { weights, traces, counts_from: 0, slots: 1, block: 1 }
+    }
+
     /// The bound where a lent object weighs what an idle one does.
-    fn bound_of(
-        weights: &[(u64, f64)],
-        traces: &[Trace],
-        room: Vec<i128>,
-        counts_from: usize,
-        (slots, block): (usize, usize),
-    ) -> f64 {
-        let room = less_lent(room, traces, slots, |_, pool| weights[pool].0);
-        bound_ns(weights, traces, room, counts_from, (slots, block))
+    fn bound_of(question: &Question<'_>, room: &[i128]) -> f64 {
+        let room = question.less_lent(room.to_vec(), |_, pool| question.weights[pool].0);
+        question.bound_ns(room)
     }
 
     fn trace(random: &mut Random, steps: usize, per_step: f64) -> Trace {
@@ -232,16 +239,15 @@ mod tests {
             let room: Vec<i128> = (0..14).map(|_| 10 * i128::from(random.up_to(5))).collect();
             let alike = [(10, 3.0), (10, 5.0)];
             let (bound, best) =
-                (bound_of(&alike, &traces, room.clone(), 0, (1, 1)), best_by_trying(&alike, &traces, &room));
+                (bound_of(&question(&alike, &traces), &room), best_by_trying(&alike, &traces, &room));
             assert!((bound - best).abs() < 1e-6, "{bound} and {best}");
             let unlike = [(10, 3.0), (17, 4.0)];
-            let (bound, best) = (
-                bound_of(&unlike, &traces, room.clone(), 0, (1, 1)),
-                best_by_trying(&unlike, &traces, &room),
-            );
+            let of_unlike = question(&unlike, &traces);
+            let (bound, best) = (bound_of(&of_unlike, &room), best_by_trying(&unlike, &traces, &room));
             assert!(bound >= best - 1e-6, "{bound} below {best}");
             exact += u32::from(bound - best < 1e-6);
-            assert!(bound_of(&unlike, &traces, room, 0, (1, 4)) >= bound - 1e-6, "fewer steps bound less");
+            let of_blocks = Question { block: 4, ..of_unlike };
+            assert!(bound_of(&of_blocks, &room) >= bound - 1e-6, "fewer steps bound less");
         }
         assert!(exact > 10, "cutting objects helps seldom: {exact}");
     }
@@ -249,7 +255,7 @@ mod tests {
     #[test]
     fn with_room_for_all_each_get_that_could_hit_does() {
         let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1], ..Trace::default() };
-        let of = |room| bound_of(&[(10, 7.0)], std::slice::from_ref(&trace), vec![room; 4], 0, (1, 1));
+        let of = |room| bound_of(&question(&[(10, 7.0)], std::slice::from_ref(&trace)), &[room; 4]);
         assert!((of(1000) - 14.0).abs() < 1e-9, "the first two must create, and the last but one");
         assert!((of(20) - 14.0).abs() < 1e-9);
         assert!((of(10) - 7.0).abs() < 1e-9, "one of them may wait for a step, and not for two");
@@ -259,7 +265,8 @@ mod tests {
     #[test]
     fn hits_before_the_warm_up_save_nothing() {
         let trace = Trace { gets: vec![2, 0, 1, 2], returns: vec![0, 2, 0, 1], ..Trace::default() };
-        let bound = bound_of(&[(10, 7.0)], std::slice::from_ref(&trace), vec![1000; 4], 3, (1, 1));
+        let late = Question { counts_from: 3, ..question(&[(10, 7.0)], std::slice::from_ref(&trace)) };
+        let bound = bound_of(&late, &[1000; 4]);
         assert!((bound - 7.0).abs() < 1e-9);
     }
 }

@@ -14,7 +14,7 @@ mod search;
 use super::demo::{self, ALLOCATORS, Outcome, Trial};
 use crate::counts::Counts;
 use crate::workspace::Workspace;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use plan::{Plan, Way};
 use search::{Search, Smallest};
@@ -64,13 +64,7 @@ pub(crate) fn sample(workspace: &Workspace) -> Result<Counts> {
 }
 
 fn write(workspace: &Workspace, data: &Value) -> Result<()> {
-    let text = document(data)?;
-    for (path, text) in [(DATA, serde_json::to_string_pretty(data)? + "\n"), (DOCUMENT, text)] {
-        std::fs::write(workspace.root.join(path), text)
-            .with_context(|| format!("{path} cannot be written"))?;
-        println!("written: {path}");
-    }
-    Ok(())
+    super::write(workspace, (DATA, data), (DOCUMENT, document(data)?))
 }
 
 /// A row of the page: one allocator, one way to get objects.

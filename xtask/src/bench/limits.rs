@@ -5,7 +5,7 @@ mod document;
 use super::demo::{self, ALLOCATORS, Outcome, Trial};
 use crate::counts::Counts;
 use crate::workspace::Workspace;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -106,13 +106,7 @@ fn data(runs: u64, trials: &[Trial], outcomes: &[Outcome]) -> Value {
 }
 
 fn write(workspace: &Workspace, data: &Value) -> Result<()> {
-    let text = document(data)?;
-    for (path, text) in [(DATA, serde_json::to_string_pretty(data)? + "\n"), (DOCUMENT, text)] {
-        std::fs::write(workspace.root.join(path), text)
-            .with_context(|| format!("{path} cannot be written"))?;
-        println!("written: {path}");
-    }
-    Ok(())
+    super::write(workspace, (DATA, data), (DOCUMENT, document(data)?))
 }
 
 /// A sample for a suite: each shape once with the system's allocator. Adaptive pools live and complete their work, the

@@ -52,13 +52,7 @@ fn measured(workspace: &Workspace, name: &str) -> Result<Value> {
 }
 
 fn store(workspace: &Workspace, data: &Value) -> Result<()> {
-    let text = document(data)?;
-    for (path, text) in [(DATA, serde_json::to_string_pretty(data)? + "\n"), (DOCUMENT, text)] {
-        std::fs::write(workspace.root.join(path), text)
-            .with_context(|| format!("{path} cannot be written"))?;
-        println!("written: {path}");
-    }
-    Ok(())
+    super::write(workspace, (DATA, data), (DOCUMENT, document(data)?))
 }
 
 fn full(name: &str, report: Value) -> Result<Value> {
