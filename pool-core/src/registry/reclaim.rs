@@ -11,7 +11,8 @@ use std::time::Duration;
 
 impl Registry {
     /// Charges a create of `bytes` against the grant; if that is used up, takes as much back from idle
-    /// objects first. Runs on creating threads: where a lock is held by another it goes on without.
+    /// objects first, and some for the creates that follow. Runs on creating threads: where a lock is held by another
+    /// it goes on without.
     #[cold]
     pub(crate) fn charge_create(&self, bytes: u64) {
         let missing = self.0.grant.charge(bytes);
@@ -27,7 +28,7 @@ impl Registry {
     }
 
     fn make_room(&self, missing: u64) {
-        let taken = self.reclaim(missing);
+        let taken = self.reclaim(missing.saturating_mul(AT_ONCE).min(AT_ONCE_MAX_BYTES).max(missing));
         // Each object's drop credits the grant; what is still condemned is credited when it is dropped.
         self.0.grant.count_reclaimed(taken.bytes);
         if taken.bytes < missing {
@@ -80,5 +81,9 @@ impl Drop for Once {
     }
 }
 
+/// A create takes back for so many like it: to look for something takes as long as a small create.
+const AT_ONCE: u64 = 8;
+/// But no more than this, unless it is missing: a create waits while it is dropped.
+const AT_ONCE_MAX_BYTES: u64 = 256 << 10;
 /// How long one create may drop other objects of one pool; what is left is the controller's next slice.
 const RECLAIM_DROP_MAX: Duration = Duration::from_millis(2);

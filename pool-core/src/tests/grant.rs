@@ -28,6 +28,26 @@ fn a_create_takes_its_own_weight_back_from_another_pools_idle_objects() {
 }
 
 #[test]
+fn a_small_create_takes_back_for_the_next_ones_too() {
+    const PAGE: usize = 64 << 10;
+    let registry = Registry::new();
+    let pages = |name| Pool::builder(name).registry(&registry).build_with(|| Vec::<u8>::with_capacity(PAGE));
+    let (a, b) = (pages("a").unwrap(), pages("b").unwrap());
+    drop((0..10).map(|_| a.get()).collect::<Vec<_>>());
+    let mut lent = vec![b.get()]; // from now on it is known what one of b weighs
+    registry.grant().set(Some(0));
+    let mut idle = |creates| {
+        lent.extend((0..creates).map(|_| b.get()));
+        a.stats().idle_objects
+    };
+    // A quarter of a MiB at once, which is four of them.
+    assert_eq!([idle(1), idle(3), idle(1)], [6, 6, 2]);
+    assert_eq!(registry.grant().left(), Some(3 * i64::try_from(PAGE as u64 + NODE).unwrap()));
+    drop(lent);
+    assert_eq!(balanced(&registry).imbalance, 0);
+}
+
+#[test]
 fn without_anything_idle_the_create_goes_on_counts_and_raises_the_alarm() {
     let registry = Registry::new();
     let pool = boxes(&registry, "a");
