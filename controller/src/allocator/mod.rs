@@ -124,7 +124,7 @@ impl Allocator for Unknown {
 ///
 /// A block that is allocated as any other must show in glibc's own figures, and be gone from them when it is freed. Where
 /// another allocator serves the program, glibc's figures are those of C code at most, and a purge of glibc would say
-/// nothing about the rest. Costs address space for a moment (8 MiB, untouched) and up to fifteen readings.
+/// nothing about the rest. Costs address space for a moment (64 MiB, untouched) and fifteen readings at most.
 ///
 /// ```
 /// let allocator = pool_controller::allocator::detect();
@@ -139,8 +139,10 @@ pub fn detect() -> Arc<dyn Allocator> {
     }
 }
 
-/// Larger than what others allocate or free between two readings.
-const TRIAL_BYTES: usize = 8 << 20;
+/// Larger than what others allocate or free between two readings, and than the 32 MiB up to which glibc learns from a
+/// block that is freed: it would no longer map blocks of up to that size one by one, for the rest of the process, and keep
+/// what is freed of them.
+const TRIAL_BYTES: usize = 64 << 20;
 /// Most of them count: in one, others may have freed, or allocated, as much.
 const TRIALS: usize = 5;
 
@@ -166,7 +168,7 @@ mod tests {
     #[test]
     fn whoever_shows_the_block_in_most_trials_serves_the_program() {
         // Two readings of three lie outside of a trial, the second of each three is during one.
-        let served = |shown: fn(usize) -> Option<u64>| {
+        let served = |shown: &dyn Fn(usize) -> Option<u64>| {
             let readings = Cell::new(0);
             is_served_by(|| {
                 let reading = readings.replace(readings.get() + 1);
@@ -174,11 +176,12 @@ mod tests {
                 Some((1 << 30) + during)
             })
         };
-        assert!(served(|_| Some(8 << 20)));
-        assert!(served(|trial| Some(if trial < 2 { 0 } else { 8 << 20 })), "others freed as much, twice");
-        assert!(!served(|_| Some(64 << 10)), "some other code of the process");
-        assert!(!served(|trial| Some(if trial < 2 { 8 << 20 } else { 0 })));
-        assert!(!served(|_| None));
+        let block = TRIAL_BYTES as u64;
+        assert!(served(&|_| Some(block)));
+        assert!(served(&|trial| Some(if trial < 2 { 0 } else { block })), "others freed as much, twice");
+        assert!(!served(&|_| Some(64 << 10)), "some other code of the process");
+        assert!(!served(&|trial| Some(if trial < 2 { block } else { 0 })));
+        assert!(!served(&|_| None));
     }
 
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
