@@ -1,4 +1,5 @@
-//! A pool for tests: figures as set, knobs and trims that work; and an allocator that says what it was told.
+//! A pool for tests: figures as set, knobs and trims that work; and an allocator that says what it was told, and one
+//! that is broken.
 
 use crate::allocator::Allocator;
 use pool_core::{
@@ -36,6 +37,24 @@ impl Allocator for FakeAllocator {
 
     fn give_back(&self) -> bool {
         true
+    }
+}
+
+/// Panics whatever it is asked.
+#[derive(Debug)]
+pub(crate) struct BrokenAllocator;
+
+impl Allocator for BrokenAllocator {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn kept_bytes(&self) -> Option<u64> {
+        panic!("a test's allocator has no reading")
+    }
+
+    fn give_back(&self) -> bool {
+        panic!("a test's allocator gives nothing back")
     }
 }
 

@@ -4,6 +4,7 @@
 //! milliseconds; so a reading stands for at least a tick and for two hundred times what it cost. Decides nothing.
 
 use crate::allocator::Allocator;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,13 +17,15 @@ const COST_TIMES: u32 = 200;
 #[derive(Debug)]
 pub(crate) struct Heap {
     allocator: Arc<dyn Allocator>,
+    name: &'static str,
     free_bytes: Option<u64>,
     due: Option<Duration>,
 }
 
 impl Heap {
     pub(crate) fn of(allocator: Arc<dyn Allocator>) -> Self {
-        Self { allocator, free_bytes: None, due: None }
+        let name = allocator.name();
+        Self { allocator, name, free_bytes: None, due: None }
     }
 
     /// Whose blocks they are.
@@ -32,14 +35,15 @@ impl Heap {
 
     /// The allocator's name.
     pub(crate) fn name(&self) -> &'static str {
-        self.allocator.name()
+        self.name
     }
 
     /// Bytes that are free and that the allocator keeps; `None` if the allocator does not say.
     pub(crate) fn free_bytes(&mut self, at: Duration) -> Option<u64> {
         if self.due.is_none_or(|due| at >= due) {
             let began = Instant::now();
-            self.free_bytes = self.allocator.kept_bytes();
+            // It is somebody's code: what panics there has been printed, and must not cost the tick.
+            self.free_bytes = catch_unwind(AssertUnwindSafe(|| self.allocator.kept_bytes())).unwrap_or(None);
             self.due = Some(at + stands_for(began.elapsed()));
         }
         self.free_bytes
@@ -53,7 +57,7 @@ fn stands_for(cost: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::FakeAllocator;
+    use crate::fake::{BrokenAllocator, FakeAllocator};
 
     #[test]
     fn a_costly_reading_stands_for_longer() {
@@ -69,5 +73,11 @@ mod tests {
         assert_eq!(heap.free_bytes(Duration::from_millis(249)), Some(7));
         assert_eq!(heap.free_bytes(Duration::from_secs(3600)), Some(9));
         assert_eq!(heap.free_bytes(Duration::from_secs(7200)), None, "an old reading stands for nothing");
+    }
+
+    #[test]
+    fn a_reading_that_panics_is_none() {
+        let mut heap = Heap::of(Arc::new(BrokenAllocator));
+        assert_eq!((heap.name(), heap.free_bytes(Duration::ZERO)), ("broken", None));
     }
 }

@@ -8,7 +8,7 @@ use crate::allocator::Allocator;
 use crate::decide::State;
 use crate::sense::{LimitSource, MemorySensor};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 /// What purges have come to.
@@ -63,14 +63,20 @@ impl Purger {
 
     /// What has ended so far.
     pub(super) fn outcome(&mut self) -> Purged {
-        if let Some(purge) = self.running.as_ref().and_then(|running| running.try_recv().ok()) {
-            self.running = None;
-            self.gate.ended(purge.cost, purge.freed_bytes);
-            if purge.was_asked {
-                self.purged.total += 1;
-                self.purged.heap_clean_bytes = purge.heap_clean_bytes;
+        let Some(running) = &self.running else { return self.purged };
+        match running.try_recv() {
+            Err(TryRecvError::Empty) => return self.purged,
+            // The allocator has panicked, and may do so each time.
+            Err(TryRecvError::Disconnected) => self.gate.ended(Duration::ZERO, Some(0)),
+            Ok(purge) => {
+                self.gate.ended(purge.cost, purge.freed_bytes);
+                if purge.was_asked {
+                    self.purged.total += 1;
+                    self.purged.heap_clean_bytes = purge.heap_clean_bytes;
+                }
             }
         }
+        self.running = None;
         self.purged
     }
 }
@@ -126,7 +132,7 @@ impl Gate {
 mod tests {
     use super::*;
     use crate::allocator::Unknown;
-    use crate::fake::FakeAllocator;
+    use crate::fake::{BrokenAllocator, FakeAllocator};
 
     const GOOD: (Duration, Option<u64>) = (Duration::from_millis(3), Some(9 << 20));
 
@@ -177,6 +183,18 @@ mod tests {
         assert_eq!(purger.gate.last, Some(s(0)), "one at a time");
         done.send(Purge { heap_clean_bytes: 77, ..purge }).expect("it is awaited");
         assert_eq!(purger.outcome(), Purged { total: 1, heap_clean_bytes: 77 });
+    }
+
+    #[test]
+    fn a_purge_that_panics_ends_alone_and_the_next_one_comes_later() {
+        let mut purger = Purger::of(Arc::new(BrokenAllocator));
+        purger.ask(s(0), State::High);
+        assert!(purger.running.take().expect("one runs").recv().is_err(), "it has ended without a word");
+        purger.running = Some(channel().1);
+        assert_eq!(purger.outcome(), Purged::default());
+        assert_eq!((purger.running.is_none(), purger.gate.doublings), (true, 1));
+        purger.ask(s(20), State::High);
+        assert!(purger.running.is_some(), "the next one");
     }
 
     #[test]

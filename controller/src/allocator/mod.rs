@@ -62,12 +62,12 @@ pub trait Allocator: fmt::Debug + Send + Sync {
     /// What it is called in [`MemoryStatus`](crate::MemoryStatus).
     fn name(&self) -> &'static str;
 
-    /// Bytes that are free and that it keeps; `None` if it does not say. Runs on the control thread, some times a second
-    /// at most and less often while it is slow.
+    /// Bytes that are free and that it keeps; `None` if it does not say, which is what a panic counts as. Runs on the
+    /// control thread, some times a second at most and less often while it is slow.
     fn kept_bytes(&self) -> Option<u64>;
 
-    /// Asks it to give free memory back to the kernel, now; `false` if nothing was asked, since there is no way to. May
-    /// take long: it runs on a thread of its own.
+    /// Asks it to give free memory back to the kernel, now; `false` if nothing was asked, since there is no way to. A
+    /// panic counts as a purge that gave nothing. May take long: it runs on a thread of its own.
     fn give_back(&self) -> bool;
 }
 
