@@ -81,11 +81,14 @@ impl FakePool {
     pub(crate) const OBJECTS_MAX: u32 = 1000;
 
     pub(crate) fn new(name: &str) -> Arc<Self> {
-        let value = Capacity::new(Self::OBJECTS_MAX, 64 << 20).expect("in range");
+        Self::built_with(name, Capacity::new(Self::OBJECTS_MAX, 64 << 20).expect("in range"))
+    }
+
+    pub(crate) fn built_with(name: &str, capacity: Capacity) -> Arc<Self> {
         let stats = PoolStats { name: name.into(), ..PoolStats::default() };
         let inner = Inner {
             stats,
-            knobs: KnobSet::new(value),
+            knobs: KnobSet::new(capacity),
             written: 0,
             readings: (0, 0),
             passes: 0,

@@ -7,8 +7,8 @@ use pool_core::{Author, Capacity, Eviction, Knob, Knobs, Priority, Reuse, Sampli
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Held {
     pub(crate) capacity: Capacity,
-    /// Objects that the pool was built to hold at most.
-    pub(super) objects_built: u32,
+    /// What the pool was built with: how many objects it may hold at most, and their floor, are its owner's word.
+    pub(super) capacity_built: Capacity,
     capacity_is_others: bool,
     /// A person has set a knob, for a time.
     pub(crate) is_persons: bool,
@@ -30,7 +30,7 @@ impl Held {
     pub(crate) fn of(knobs: &Knobs) -> Self {
         Self {
             capacity: knobs.capacity.value,
-            objects_built: knobs.capacity.built.objects_max(),
+            capacity_built: knobs.capacity.built,
             capacity_is_others: knobs.capacity.is_override(),
             is_persons: by_person(knobs),
             priority: knobs.priority.value,
@@ -51,7 +51,7 @@ impl Held {
 }
 
 fn by_person(knobs: &Knobs) -> bool {
-    let Knobs { capacity, sampling, eviction, reuse, priority, .. } = knobs;
+    let Knobs { capacity, sampling, eviction, reuse, priority, generation: _ } = knobs;
     let authors = [capacity.author, sampling.author, eviction.author, reuse.author, priority.author];
     authors.contains(&Author::Person)
 }

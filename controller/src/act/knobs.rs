@@ -4,13 +4,14 @@
 //! word: a policy may say fewer, and mostly says bytes. When observing, nothing is written; what would have been is kept, so
 //! that the policy meets its own plans in the next inputs. Knows no memory figures but the limit.
 
+use super::are_one;
 use super::held::Held;
 use super::tuning::Tuning;
 use crate::decide::filters::Turns;
-use crate::decide::{PerPool, Plan, PoolName, PoolPlan};
-use crate::seen::SeenPools;
+use crate::decide::{PerPool, Plan, PoolPlan};
+use crate::seen::{SeenPool, SeenPools};
 use pool_core::{Author, Capacity, Change, KnobKind, Managed};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A capacity that moves back by less than one in this of the limit has not turned around.
 const TURN_LIMIT_ONE_IN: u64 = 50;
@@ -23,12 +24,24 @@ pub(crate) struct Knobs {
     reversals: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct PoolKnobs {
+    /// Whose they are; another pool may have its name later.
+    is: Weak<dyn Managed>,
     /// What the last plan wanted; when observing, what is pretended.
     capacity_bytes: Option<u64>,
     turns: Turns,
     tuning: Tuning,
+}
+
+impl PoolKnobs {
+    fn of(pool: &SeenPool) -> Self {
+        Self { is: pool.is.clone(), capacity_bytes: None, turns: Turns::default(), tuning: Tuning::default() }
+    }
+
+    fn are_of(&self, pool: &SeenPool) -> bool {
+        are_one(&self.is, &pool.is)
+    }
 }
 
 impl Knobs {
@@ -37,9 +50,12 @@ impl Knobs {
     }
 
     /// The capacity that the next decision should see, of the pool that stands there.
-    pub(crate) fn capacity_bytes(&self, at: usize, name: &PoolName, real: &Held) -> u64 {
-        let pretended = || self.pools.find(at, name)?.capacity_bytes.filter(|_| !self.enforce);
-        pretended().unwrap_or(real.capacity.bytes_max())
+    pub(crate) fn capacity_bytes(&self, at: usize, pool: &SeenPool) -> u64 {
+        let pretended = || {
+            let knobs = self.pools.find(at, &pool.name).filter(|knobs| knobs.are_of(pool))?;
+            knobs.capacity_bytes.filter(|_| !self.enforce)
+        };
+        pretended().unwrap_or(pool.held.capacity.bytes_max())
     }
 
     /// Gives every knob back what it had before a policy touched it, and writes nothing from now on.
@@ -69,7 +85,7 @@ impl Knobs {
 
     /// Writes what `plan` wants.
     pub(super) fn apply(&mut self, seen: &SeenPools, plan: &Plan, limit_bytes: Option<u64>) -> Written {
-        self.pools.align(seen.iter().map(|pool| &pool.name), |_| PoolKnobs::default());
+        self.pools.align(seen.iter().map(|pool| &pool.name), |at| PoolKnobs::of(&seen[at]));
         let mut written = Written::default();
         let mut reason = None;
         for (at, wanted) in plan.pools.iter().enumerate() {
@@ -79,6 +95,10 @@ impl Knobs {
                 continue;
             };
             let (pool, held) = (seen.managed[at].as_ref(), &seen[at].held);
+            let knobs = &mut self.pools.values_mut()[at];
+            if !knobs.are_of(&seen[at]) {
+                *knobs = PoolKnobs::of(&seen[at]);
+            }
             if wanted.capacity_bytes.is_some() || wanted.capacity_objects.is_some() {
                 let change = self.set_capacity((at, pool), held, wanted, limit_bytes, || {
                     reason.get_or_insert_with(|| text(plan)).clone()
@@ -118,7 +138,7 @@ impl Knobs {
         }
         let is_less = bytes < before || objects < real.objects_max();
         if self.enforce {
-            write(pool, real, (objects, bytes), &reason());
+            write(pool, held, (objects, bytes), &reason());
         }
         Some(self.enforce && is_less)
     }
@@ -135,18 +155,18 @@ pub(super) struct Written {
 
 /// As many as the plan says, and never more than the pool was built for.
 fn objects(held: &Held, wanted: &PoolPlan) -> u32 {
-    let most = held.objects_built;
+    let most = held.capacity_built.objects_max();
     wanted.capacity_objects.and_then(|objects| u32::try_from(objects).ok()).unwrap_or(most).min(most)
 }
 
 /// Sets the bytes of a capacity and leaves its objects.
-pub(super) fn write_bytes(pool: &dyn Managed, real: &Capacity, bytes: u64, reason: &str) {
-    write(pool, real, (real.objects_max(), bytes), reason);
+pub(super) fn write_bytes(pool: &dyn Managed, held: &Held, bytes: u64, reason: &str) {
+    write(pool, held, (held.capacity.objects_max(), bytes), reason);
 }
 
-fn write(pool: &dyn Managed, real: &Capacity, (objects, bytes): (u32, u64), reason: &str) {
+fn write(pool: &dyn Managed, held: &Held, (objects, bytes): (u32, u64), reason: &str) {
     // In range by the minimum; a refusal could only keep what is there.
-    let floor = real.objects_floor().min(objects);
+    let floor = held.capacity_built.objects_floor().min(objects);
     let capacity = Capacity::new(objects, bytes.min(Capacity::BYTES_LIMIT))
         .and_then(|capacity| capacity.with_floor(floor));
     if let Ok(capacity) = capacity {
@@ -205,6 +225,35 @@ mod tests {
     }
 
     #[test]
+    fn a_floor_comes_back_with_the_objects() {
+        let built = Capacity::new(1000, 64 << 20).and_then(|capacity| capacity.with_floor(800));
+        let pool = FakePool::built_with("a", built.expect("in range"));
+        let mut knobs = Knobs::new(true);
+        let mut floor = |n| {
+            let mut plan = plan(None, None);
+            plan.pools[0].capacity_objects = Some(n);
+            let _ = knobs.apply(&seen(&pool), &plan, None);
+            pool.capacity().value.objects_floor()
+        };
+        assert_eq!([1000, 500, 900, 1000].map(&mut floor), [800, 500, 800, 800]);
+    }
+
+    #[test]
+    fn another_pool_of_the_same_name_is_written_anew() {
+        for enforce in [true, false] {
+            let (gone, pool, mut knobs) = (FakePool::new("a"), FakePool::new("a"), Knobs::new(enforce));
+            let mut plan = plan(Some(5000), None);
+            plan.pools[0].reuse = Some(0.5);
+            assert!(knobs.apply(&seen(&gone), &plan, None).changed);
+            let built = pool.capacity().value.bytes_max();
+            assert_eq!(knobs.capacity_bytes(0, &seen(&pool)[0]), built, "nothing was said of it");
+            assert!(knobs.apply(&seen(&pool), &plan, None).changed);
+            assert_eq!(pool.knobs().generation, if enforce { 2 } else { 0 }, "capacity and reuse");
+            assert!(!knobs.apply(&seen(&pool), &plan, None).changed);
+        }
+    }
+
+    #[test]
     fn a_persons_word_stands() {
         let pool = FakePool::new("a");
         pool.set_capacity(Capacity::new(7, 77).expect("in range"), Change::operator("by hand"));
@@ -218,7 +267,7 @@ mod tests {
         let mut knobs = Knobs::new(false);
         assert!(knobs.apply(&seen(&pool), &plan(Some(5000), Some(LeaseWish::All)), None).changed);
         assert_eq!((pool.capacity().generation, pool.lease_level()), (0, LeaseLevel::DEFAULT));
-        assert_eq!(knobs.capacity_bytes(0, &PoolName::from("a"), &Held::of(&pool.knobs())), 5000);
+        assert_eq!(knobs.capacity_bytes(0, &seen(&pool)[0]), 5000);
         assert!(!knobs.apply(&seen(&pool), &plan(Some(5000), None), None).changed);
     }
 

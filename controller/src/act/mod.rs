@@ -28,7 +28,7 @@ use crate::mode::Mode;
 use crate::seen::SeenPools;
 use pool_core::{Managed, Registry};
 use purge::Purger;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// What has been done so far, for status and for the next decision. Cumulative.
@@ -53,15 +53,15 @@ pub(crate) struct Act {
     knobs: Knobs,
     purger: Purger,
     trimmed_bytes_total: u64,
-    /// When pools last had cycles.
-    last: Option<Instant>,
+    /// The time of the last tick that was enforced: since then pools had no cycles.
+    enforced_at: Option<Instant>,
     mode: Mode,
 }
 
 impl Act {
     pub(crate) fn new(registry: Registry, mode: Mode, allocator: Arc<dyn Allocator>) -> Self {
         let (knobs, purger) = (Knobs::new(mode == Mode::Enforce), Purger::of(allocator));
-        Self { registry, knobs, purger, trimmed_bytes_total: 0, last: None, mode }
+        Self { registry, knobs, purger, trimmed_bytes_total: 0, enforced_at: None, mode }
     }
 
     /// From now on in `mode`. Who ends to enforce lifts the grant, since nobody would refill it; who begins to observe
@@ -117,7 +117,8 @@ impl Act {
         }
         let Written { changed, cut } = self.knobs.apply(seen, plan, limit_bytes);
         if enforce {
-            let since_last = now.saturating_duration_since(self.last.replace(now).unwrap_or(now));
+            let last = self.enforced_at.replace(now).unwrap_or(now);
+            let since_last = now.saturating_duration_since(last);
             let cycles_max = trim::cycles_max(seen, plan, since_last);
             self.trimmed_bytes_total += trim::trim(&self.registry, seen, &cut, (now, cycles_max));
             self.take_back_credits(plan.grant_bytes);
@@ -137,4 +138,9 @@ impl Act {
             grant.set(granted);
         }
     }
+}
+
+/// Whether both are one pool, and not just of one name.
+fn are_one(one: &Weak<dyn Managed>, other: &Weak<dyn Managed>) -> bool {
+    std::ptr::addr_eq(one.as_ptr(), other.as_ptr())
 }

@@ -87,7 +87,7 @@ fn fall_back(registry: &Registry, last_limit_bytes: Option<u64>, reason: &str) {
     for pool in pools.iter() {
         let held = Held::of(&pool.knobs());
         if !held.is_pinned() && held.capacity.bytes_max() > share {
-            write_bytes(pool.as_ref(), &held.capacity, share, reason);
+            write_bytes(pool.as_ref(), &held, share, reason);
         }
     }
     // No pass: the loop may have died inside one. What idles in magazines beyond the capacity goes as threads use

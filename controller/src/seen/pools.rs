@@ -28,7 +28,7 @@ pub(crate) struct SeenPool {
     pub(crate) held: Held,
     pub(crate) suspect_sites: u64,
     /// Which pool it is; another may have its name later.
-    is: Weak<dyn Managed>,
+    pub(crate) is: Weak<dyn Managed>,
 }
 
 impl Deref for SeenPools {
@@ -79,8 +79,7 @@ impl SeenPools {
 
     /// What decisions are made of, with the capacities as the decision should see them.
     pub(crate) fn inputs(&self, knobs: &Knobs) -> Vec<PoolInputs> {
-        let capacity = |at, pool: &SeenPool| knobs.capacity_bytes(at, &pool.name, &pool.held);
-        self.iter().enumerate().map(|(at, pool)| pool.inputs(capacity(at, pool))).collect()
+        self.iter().enumerate().map(|(at, pool)| pool.inputs(knobs.capacity_bytes(at, pool))).collect()
     }
 
     /// As after a look at these.
