@@ -1,4 +1,4 @@
-//! A pool for tests: figures as set, knobs and trims that work; and an allocator that says what it was told, and one
+//! A pool for tests: figures as set, knobs and trims that work; an allocator that says what it was told, and one
 //! that is broken.
 
 use crate::allocator::Allocator;
@@ -69,8 +69,9 @@ struct Inner {
     knobs: KnobSet,
     /// Of the capacity: settings so far.
     written: u64,
-    /// Readings of the knobs so far, and how many there were at the last setting.
-    readings: (u64, u64),
+    /// Readings of the knobs so far.
+    readings: u64,
+    on_reading: Option<Arc<dyn Fn() + Send + Sync>>,
     passes: u32,
     drop_time: Duration,
     longest_slice: Duration,
@@ -90,7 +91,8 @@ impl FakePool {
             stats,
             knobs: KnobSet::new(capacity),
             written: 0,
-            readings: (0, 0),
+            readings: 0,
+            on_reading: None,
             passes: 0,
             drop_time: Duration::ZERO,
             longest_slice: Duration::ZERO,
@@ -125,15 +127,15 @@ impl FakePool {
 
     /// Waits until the knobs have been read this often.
     pub(crate) fn wait_for_readings(&self, readings: u64) {
-        let early = |inner: &mut Inner| inner.readings.0 < readings;
+        let early = |inner: &mut Inner| inner.readings < readings;
         let waited = self.written.wait_timeout_while(self.inner(), Duration::from_secs(60), early);
         let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        assert!(inner.readings.0 >= readings, "nobody reads");
+        assert!(inner.readings >= readings, "nobody reads");
     }
 
-    /// How often the knobs had been read when one was last set, the setter's own reading after it included.
-    pub(crate) fn readings_at_set(&self) -> u64 {
-        self.inner().readings.1
+    /// Has `then` called whenever the knobs have been read, before anybody is told.
+    pub(crate) fn on_reading(&self, then: impl Fn() + Send + Sync + 'static) {
+        self.inner().on_reading = Some(Arc::new(then));
     }
 
     pub(crate) fn passes(&self) -> u32 {
@@ -180,15 +182,20 @@ impl Managed for FakePool {
 
     fn knobs(&self) -> Knobs {
         let mut inner = self.inner();
-        inner.readings.0 += 1;
+        inner.readings += 1;
         self.written.notify_all();
-        inner.knobs.read(Instant::now())
+        let knobs = inner.knobs.read(Instant::now());
+        let then = inner.on_reading.clone();
+        drop(inner);
+        if let Some(then) = then {
+            then();
+        }
+        knobs
     }
 
     fn set(&self, setting: Setting, change: Change) -> Applied {
         let mut inner = self.inner();
         inner.written += u64::from(matches!(setting, Setting::Capacity(_)));
-        inner.readings.1 = inner.readings.0 + 1;
         self.written.notify_all();
         inner.knobs.set(setting, change, Instant::now())
     }

@@ -1,11 +1,12 @@
 //! Overrides by hand: what a person sets on a pool for a time, what is in force, and taking it back.
 
-use crate::act::{NotSet, withdraw};
+use crate::act::Said;
 use crate::config::by_hand::{self, KINDS, Told};
 use crate::config::{Refused, RefusedKind, suggest};
 use crate::runner::Handle;
 use pool_core::{Author, Change, Knob, KnobKind, Knobs, Managed, Setting, Share, Split};
 use serde::Serialize;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +51,10 @@ impl Handle {
     /// itself, also if this controller hangs or has ended, and in any mode. A later override of a knob takes the place of
     /// an earlier one.
     ///
-    /// After a lower capacity one pass makes room at once, on the calling thread: some milliseconds, 100 at most.
+    /// After a lower capacity room is made at once, on the calling thread: a pass over this pool, which waits for the one
+    /// that is under way, and drops for 100 ms at most; a thread drops the rest. While ticks are overdue
+    /// ([`is_stalled`](Self::is_stalled)) there is no pass, since the loop may hang in one: what is in magazines then goes as
+    /// threads use them.
     ///
     /// ```
     /// # use pool_controller::Controller;
@@ -78,11 +82,12 @@ impl Handle {
         reason: &str,
     ) -> Result<(), Refused> {
         let pool = self.pool_named(pool)?;
-        check_person(time, reason)?;
-        let settings = by_hand::settings(pool.name(), &pool.knobs(), fields)?;
+        let said = said(time, reason)?;
         let shared = self.shared();
-        let set = shared.person.set(&shared.registry, &pool, settings, reason, time);
-        set.map_err(|not_set| why_not(&not_set))
+        let turn = shared.person.turn();
+        let settings = by_hand::settings(pool.name(), &pool.knobs(), fields)?;
+        let passes = Some(&shared.registry).filter(|_| !self.is_stalled());
+        turn.set(&pool, settings, &said, passes).map_err(|error| no_end(&error))
     }
 
     /// Takes back what a person has set on a knob, which is named by itself or by one of its fields. Whether there was
@@ -94,7 +99,8 @@ impl Handle {
     /// [`Refused`]: no such pool ([`RefusedKind::Unknown`]), or no such knob.
     pub fn withdraw_override(&self, pool: &str, knob: &str) -> Result<bool, Refused> {
         let pool = self.pool_named(pool)?;
-        Ok(withdraw(pool.as_ref(), by_hand::kind_of(knob)?))
+        let knob = by_hand::kind_of(knob)?;
+        Ok(self.shared().person.turn().withdraw(pool.as_ref(), knob))
     }
 
     /// Sets the share of gets that use the canary of `pool`, 0 to 100 percent, as a person, for `time`; the salt stays. It
@@ -123,13 +129,13 @@ impl Handle {
         reason: &str,
     ) -> Result<(), Refused> {
         let split = self.split_named(pool)?;
-        check_person(time, reason)?;
+        let said = said(time, reason)?;
         let wanted = Share::percent(percent);
         let wanted = wanted.map_err(|_| {
             Refused::invalid("percent", percent.to_string(), "out of range", "a number from 0 to 100")
         })?;
         let share = split.share().value.with_ratio(wanted.ratio());
-        self.shared().person.set_share(&split, share, reason, time).map_err(|not_set| why_not(&not_set))
+        self.shared().person.set_share(&split, share, said).map_err(|error| no_end(&error))
     }
 
     /// Takes back the share that a person has set; whether there was one.
@@ -175,27 +181,23 @@ fn refused_name<'a>(name: &str, problem: String, names: impl Iterator<Item = &'a
     Refused::invalid("pool", name, problem, allowed).of_kind(RefusedKind::Unknown)
 }
 
-fn why_not(not_set: &NotSet) -> Refused {
-    match not_set {
-        NotSet::Time(error) => Refused::invalid("for", "", error.to_string(), "1ms to 24h"),
-        NotSet::Thread(error) => {
-            let problem = format!("the system gives no thread that would end it: {error}");
-            Refused::invalid("for", "", problem, "another try").of_kind(RefusedKind::Unable)
-        }
-    }
+fn no_end(error: &io::Error) -> Refused {
+    let problem = format!("the system gives no thread that would end it: {error}");
+    Refused::invalid("for", "", problem, "another try").of_kind(RefusedKind::Unable)
 }
 
 /// Checks what each change by a person needs.
-pub(crate) fn check_person(time: Duration, reason: &str) -> Result<(), Refused> {
-    if time < Change::TTL.0 || time > Override::TIME_MAX {
+fn said(time: Duration, reason: &str) -> Result<Said, Refused> {
+    let change = Change::person(reason, time).ok().filter(|_| time <= Override::TIME_MAX);
+    let Some(change) = change else {
         return Err(Refused::invalid("for", format!("{time:?}"), "out of range", "1ms to 24h"));
-    }
+    };
     let max = Override::REASON_MAX;
     if reason.trim().is_empty() || reason.len() > max || reason.chars().any(char::is_control) {
         let allowed = format!("one line of at most {max} bytes that says why");
         return Err(Refused::invalid("reason", reason, "no reason that can be shown", allowed));
     }
-    Ok(())
+    Ok(Said { change, time })
 }
 
 /// What people have set on a pool with these knobs.
@@ -254,3 +256,7 @@ impl<'a> InForce<'a> {
 pub(crate) fn seconds(left: Duration) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
+
+#[cfg(test)]
+#[path = "overrides_tests.rs"]
+mod tests;

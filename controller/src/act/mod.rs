@@ -7,6 +7,7 @@
 //!
 //! Knows pools only as [`Managed`], and does not judge a plan.
 
+mod ends;
 mod held;
 mod knobs;
 mod operator;
@@ -20,7 +21,7 @@ pub(crate) use held::Held;
 pub(crate) use knobs::Knobs;
 use knobs::Written;
 pub(crate) use operator::Operator;
-pub(crate) use person::{NotSet, Person, withdraw};
+pub(crate) use person::{Person, Said};
 
 use crate::allocator::Allocator;
 use crate::decide::Plan;

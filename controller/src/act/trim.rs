@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const CYCLES_AT_ONCE: usize = 256;
 /// One turn of drops.
 const SLICE: Duration = Duration::from_micros(500);
+/// What making room in one pool may take at a time, on the thread of who waits for it.
+const ROOM_TIME: Duration = Duration::from_millis(100);
 /// A tenth of a tick: the loop must not be late because of drops.
 const TICK_SHARE: Duration = Duration::from_millis(25);
 
@@ -101,6 +103,21 @@ pub(super) fn drop_for(registry: &Registry, time: Duration) {
         }
         now >= began + time
     });
+}
+
+/// Drops what a pool has no room for any more, but for what is in magazines; whether nothing is left to drop. Needs no pass.
+pub(super) fn make_room(pool: &dyn Managed) -> bool {
+    pool.trim_depot(0, DropReason::Pressure);
+    let until = Instant::now() + ROOM_TIME;
+    loop {
+        if pool.drop_condemned(SLICE.min(pool.drop_slice())) {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::yield_now();
+    }
 }
 
 #[cfg(test)]
