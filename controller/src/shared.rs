@@ -103,6 +103,12 @@ impl Shared {
             listeners.push(listener);
         }
     }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(crate) fn listening(&self) -> usize {
+        lock(&self.listeners).as_ref().map_or(0, Vec::len)
+    }
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

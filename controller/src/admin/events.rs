@@ -1,4 +1,4 @@
-//! The event stream: each tick's status, serialised once, to at most 32 listeners.
+//! The event stream: each tick's status, serialised once, to at most 32 listeners; and where all streams come from.
 
 use super::Admin;
 use crate::mode::Mode;
@@ -12,29 +12,44 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 use tokio::time::interval;
 use tokio_stream::wrappers::{IntervalStream, WatchStream};
 use tokio_stream::{Stream, StreamExt as _};
 
 /// Streams that may be open at a time.
 pub(super) const STREAMS_MAX: usize = 32;
+/// Statuses that may wait for a stream that needs each of them; it misses the oldest of more.
+const WAITING_MAX: usize = 64;
 
 /// The source of all streams.
 #[derive(Clone)]
 pub(super) struct Events {
     ticks: watch::Receiver<Arc<str>>,
+    /// Gone when no more statuses will come. A receiver that waits here for others would keep what nobody reads.
+    each: Weak<broadcast::Sender<Arc<Status>>>,
     free: Arc<Semaphore>,
 }
 
 impl Events {
-    /// Follows the controller. The sender is with its listeners: when the controller ends, so do the streams.
+    /// Follows the controller, by one listener for all streams. The senders are with it: when the controller ends, so do
+    /// the streams.
     pub(super) fn of(handle: &Handle) -> Self {
         let (sender, ticks) = watch::channel(serialised(&handle.status()));
-        handle.on_status(move |status| sender.send(serialised(status)).is_ok());
-        Self { ticks, free: Arc::new(Semaphore::new(STREAMS_MAX)) }
+        let all = Arc::new(broadcast::Sender::new(WAITING_MAX));
+        let each = Arc::downgrade(&all);
+        handle.on_status(move |status| {
+            let _ = all.send(Arc::clone(status)); // nobody need be there
+            sender.send(serialised(status)).is_ok()
+        });
+        Self { ticks, each, free: Arc::new(Semaphore::new(STREAMS_MAX)) }
+    }
+
+    /// Each status from now on; `None` if no more will come.
+    pub(super) fn each(&self) -> Option<broadcast::Receiver<Arc<Status>>> {
+        self.each.upgrade().map(|all| all.subscribe())
     }
 
     /// A place for one more stream, if there is one.
