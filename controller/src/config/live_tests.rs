@@ -67,7 +67,8 @@ impl Rig {
         let builder = Controller::builder().registry(&registry).environment(None);
         let builder = more(builder.limit(LimitSource::Simulated(1 << 40)));
         let controller = builder.build().expect("a controller");
-        Self { registry, pool, controller, start: Instant::now() }
+        let start = controller.shared().started;
+        Self { registry, pool, controller, start }
     }
 
     fn tick(&mut self, at_ms: u64) -> Arc<Status> {
