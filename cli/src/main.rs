@@ -8,7 +8,9 @@ mod chaos;
 mod commands;
 mod demo;
 mod failure;
+mod interruption;
 mod limit;
+mod runtime;
 mod service;
 mod units;
 
@@ -62,9 +64,9 @@ fn main() -> ExitCode {
         Command::Demo(args) => ended(commands::demo::run(args)),
         Command::Chaos(args) => commands::chaos::run(args),
         Command::Check(args) => commands::check::run(&args),
-        Command::Knobs(args) => ended(commands::knobs::run(&args)),
+        Command::Knobs(args) => ended(commands::knobs::run(args)),
         Command::PostMortem(args) => ended(commands::postmortem::run(&args)),
-        Command::Record(args) => ended(commands::record::run(&args)),
+        Command::Record(args) => ended(commands::record::run(args)),
         Command::Simulate(args) => ended(commands::simulate::run(&args)),
         Command::Advise(args) => ended(commands::advise::run(&args)),
         Command::DemoService(args) => ended(commands::demo_service::run(&args)),

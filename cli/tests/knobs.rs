@@ -53,6 +53,11 @@ fn the_share_of_a_canary_is_set_and_taken_back() {
     assert!(shown.ends_with(" s left: ann: all\n"), "{shown}");
     drop(served.pool.get());
     assert_eq!(served.pool.canary().stats().gets.total(), 1);
+    for of in [&[served.url.as_str(), "http body"][..], &[served.url.as_str()]] {
+        let (_, shown, _) = knobs(of);
+        assert!(shown.contains("\n  canary.percent 100: person, "), "{of:?}: {shown}");
+        assert_eq!(shown.matches("canary.percent").count(), 1, "{of:?}: {shown}");
+    }
     let (status, shown, _) = knobs(&[served.url.as_str(), "http body", "clear", "canary.percent"]);
     assert_eq!((status, shown.as_str()), (Some(0), "http body\n  canary.percent 0: as built\n"));
 }
@@ -92,5 +97,18 @@ fn what_is_refused_says_what_is_allowed_and_changes_nothing() {
     assert_eq!(served.pool.stable().managed().knobs().generation, 0);
     assert!(served.handle.overrides().is_empty());
     let (status, _, stderr) = knobs(&["https://example.org"]);
-    assert_eq!((status, stderr.contains("allowed: http://127.0.0.1:PORT")), (Some(2), true), "{stderr}");
+    assert_eq!((status, stderr.contains("expected http://host:port")), (Some(2), true), "{stderr}");
+}
+
+#[test]
+fn who_does_not_answer_is_named_with_the_whole_address() {
+    // A port that nobody listens at, and nobody else can meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let url = format!("http://{}", socket.local_addr().expect("its address"));
+    for (arguments, path) in [(&[url.as_str()][..], "/v1/pools"), (&[&url, "a"], "/v1/pools/a/knobs")] {
+        let (status, _, stderr) = knobs(arguments);
+        assert_eq!(status, Some(1));
+        assert!(stderr.contains(&format!("{url}{path}: cannot connect")), "{stderr}");
+    }
 }

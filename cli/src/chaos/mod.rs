@@ -3,8 +3,8 @@
 mod progress;
 mod target;
 
-use crate::demo::interruption::Interruption;
 use crate::failure::Failure;
+use crate::interruption::Interruption;
 use crate::units::exact_size;
 use pool_chaos::broken::Broken;
 use pool_chaos::runner::{self, Options, Report, Verdict};

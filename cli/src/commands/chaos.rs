@@ -2,6 +2,7 @@
 
 use crate::chaos::{self, Builds, ChaosOptions, JsonTo};
 use crate::failure::Failure;
+use crate::runtime;
 use crate::units;
 use clap::{Args, Subcommand};
 use pool_chaos::broken::Broken;
@@ -73,12 +74,7 @@ fn broken(name: &str) -> Result<Broken, String> {
 /// [`Failure::Usage`] if it cannot begin.
 pub(crate) fn run(args: ChaosArgs) -> Result<ExitCode, Failure> {
     let ChaosCommand::Run(args) = args.command;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|e| Failure::usage(format!("cannot start threads: {e}")))?;
-    let status = runtime.block_on(chaos::run(options(args)));
-    // Only the wait for a second interruption is left.
-    runtime.shutdown_background();
-    status.map(ExitCode::from)
+    runtime::block_on(chaos::run(options(args)))?.map(ExitCode::from)
 }
 
 fn options(args: RunArgs) -> ChaosOptions {

@@ -2,8 +2,9 @@
 //! meets what its dashboards and alerts rely on.
 
 use crate::failure::Failure;
+use crate::runtime;
 use crate::service::Service;
-use crate::service::contract::{Line, judge};
+use crate::service::contract::judge;
 use clap::Args;
 use pool_controller::config::{self, Config};
 use std::fmt::Write as _;
@@ -59,26 +60,15 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode, Failure> {
 }
 
 fn look(service: &Service) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Failure::usage(format!("cannot start: {e}")))?;
-    let seen = runtime.block_on(service.look());
-    // A name that is still being looked up is not waited for.
-    runtime.shutdown_background();
-    let seen = seen.map_err(Failure::Usage)?;
-    let lines = judge(&seen);
-    // Whoever reads may have read enough.
-    let _ = std::io::Write::write_all(&mut std::io::stdout(), shown(&lines).as_bytes());
-    Ok(if lines.iter().all(|line| line.is_ok) { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-fn shown(lines: &[Line]) -> String {
-    let word = |is_ok: bool| if is_ok { "ok" } else { "not ok" };
+    let lines = judge(&runtime::block_on(service.look())?.map_err(Failure::Usage)?);
     let mut text = String::new();
-    for line in lines {
+    for line in &lines {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{:6}  {:7}  {}", word(line.is_ok), line.what, line.seen);
+        let _ = writeln!(text, "{line}");
     }
-    text
+    // Whoever reads may have read enough.
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+    Ok(if lines.iter().all(|line| line.is_ok) { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn told(file: &Path) -> Result<String, Failure> {

@@ -9,6 +9,7 @@ use crate::demo::workload::{
     RPS_DEFAULT, SIMULATED_FAULT_LIMIT_BYTES, SIMULATED_LIMIT_BYTES, limit_bytes_min,
 };
 use crate::failure::Failure;
+use crate::runtime;
 use crate::units::{self, exact_size};
 use clap::Args;
 use std::net::SocketAddr;
@@ -47,8 +48,8 @@ pub(crate) struct DemoArgs {
     /// How the load changes
     ///
     /// swap: ingest and export take turns of four seconds. step: ingest for five seconds, then exports at once. ramp:
-    /// exports rise over ten seconds after an ingest. saturate: 16 clients without pauses, whatever --rps says. Without it: swap under a real limit or with a fault, and a busy hour
-    /// and quiet ones under a simulated one.
+    /// exports rise over ten seconds after an ingest. saturate: 16 clients without pauses, whatever --rps says.
+    /// Without it: swap under a real limit or with a fault, and a busy hour and quiet ones under a simulated one.
     #[arg(long, value_enum)]
     load: Option<Shape>,
     /// Runs under a limit, too, in which what the load holds does not fit: to see what becomes of it
@@ -142,13 +143,7 @@ fn limit_after(text: &str) -> Result<LimitAfter, String> {
 /// # Errors
 /// [`Failure::Usage`] if it cannot begin, [`Failure::Run`] if it did not hold what it claims.
 pub(crate) fn run(args: DemoArgs) -> Result<(), Failure> {
-    let options = options(args)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|e| Failure::usage(format!("cannot start threads: {e}")))?;
-    let ran = runtime.block_on(run::run(options));
-    // Nothing is under way any more that would be missed.
-    runtime.shutdown_background();
-    ran
+    runtime::block_on(run::run(options(args)?))?
 }
 
 fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {

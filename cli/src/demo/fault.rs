@@ -1,7 +1,7 @@
 //! A fault during the run: `--fault missing-put=3%`, armed and disarmed over the admin routes.
 
-use super::admin::Admin;
 use super::load::plan::PERIOD_S;
+use crate::service::Client;
 use pool_chaos::Refused;
 use pool_chaos::faults::{FaultName, FaultRequest, FaultsStatus};
 use pool_controller::decide::Tide;
@@ -83,16 +83,16 @@ impl Fault {
     ///
     /// # Errors
     /// What the child says against it.
-    pub(crate) async fn arm(&self, admin: &mut Admin) -> anyhow::Result<()> {
-        admin.put::<Value>(&self.path(), &self.body()).await.map(drop)
+    pub(crate) async fn arm(&self, client: &mut Client) -> anyhow::Result<()> {
+        client.put::<Value>(&self.path(), &self.body()).await.map(drop)
     }
 
     /// Disarms it; fine if it is not armed.
     ///
     /// # Errors
     /// If the child does not answer.
-    pub(crate) async fn disarm(&self, admin: &mut Admin) -> anyhow::Result<()> {
-        admin.delete::<Value>(&self.path()).await.map(drop)
+    pub(crate) async fn disarm(&self, client: &mut Client) -> anyhow::Result<()> {
+        client.delete::<Value>(&self.path()).await.map(drop)
     }
 
     fn path(&self) -> String {
@@ -125,8 +125,8 @@ pub(crate) struct Struck {
 ///
 /// # Errors
 /// If the child does not answer.
-pub(crate) async fn struck(name: FaultName, admin: &mut Admin) -> anyhow::Result<Struck> {
-    let mut status: FaultsStatus = admin.get("/v1/faults").await?;
+pub(crate) async fn struck(name: FaultName, client: &mut Client) -> anyhow::Result<Struck> {
+    let mut status: FaultsStatus = client.json("/v1/faults").await?;
     Ok(Struck {
         hits: status.hits_total.get(&name).copied().unwrap_or(0),
         sites: status.sites_injected.remove(&name).unwrap_or_default(),

@@ -10,10 +10,8 @@
 //! The generator and its memory are outside the limit; the two processes share nothing but loopback
 //! connections and the child's standard streams.
 
-pub(crate) mod admin;
 pub(crate) mod child;
 pub(crate) mod fault;
-pub(crate) mod interruption;
 pub(crate) mod load;
 mod outcome;
 mod paced;

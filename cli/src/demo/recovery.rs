@@ -8,7 +8,7 @@
 //! - for a missing put: every place where it struck has been named, and what leaked is accounted as lost.
 
 use super::load::plan::PERIOD_S;
-use super::wire::Gets;
+use crate::service::wire::Gets;
 
 /// One view of a run.
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,7 @@
 //! A demo from its start to its summary: watches the session, shows it, arms the fault, notices every end.
 
-use super::admin::Admin;
 use super::child::Fall;
 use super::fault::{self, Fault};
-use super::interruption::Interruption;
 use super::load::ledger::{Delays, Ledger, Totals, Windows};
 use super::load::plan::Shape;
 use super::outcome::{Course, End, conclude, summarize};
@@ -15,6 +13,8 @@ use super::terminal::Screen;
 use super::terminal::frame::Status;
 use super::watching::Seen;
 use crate::failure::Failure;
+use crate::interruption::Interruption;
+use crate::service::Client;
 use crate::units::exact_size;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -50,8 +50,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Rates and delays are those of a second, or of the looks that are nearest to it.
 const SECOND: Duration = Duration::from_millis(950);
 
-/// A machine that stands still for a moment must not end a run with a fault.
-const FAULT_CALL_TIME_MAX: Duration = Duration::from_secs(10);
 /// From a connection that breaks off to the end of the process that had it.
 const FALL_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -95,7 +93,7 @@ struct Demo<'a> {
     page: String,
     session: Session,
     screen: Screen,
-    admin: Admin,
+    client: Client,
     story: Story,
     second: Second,
     course: Course,
@@ -112,7 +110,7 @@ struct Second {
 
 impl<'a> Demo<'a> {
     fn new(options: &'a DemoOptions, session: Session, page: String, screen: Screen) -> Self {
-        let admin = Admin::new(session.admin()).patient(FAULT_CALL_TIME_MAX);
+        let client = Client::new(session.admin());
         let second = Second {
             began: Instant::now(),
             totals: Totals::default(),
@@ -126,7 +124,7 @@ impl<'a> Demo<'a> {
             page,
             session,
             screen,
-            admin,
+            client,
             story: Story::default(),
             second,
             course: Course::default(),
@@ -217,15 +215,15 @@ impl<'a> Demo<'a> {
     async fn fault(&mut self, elapsed: Duration) -> anyhow::Result<()> {
         let Some(fault) = &self.options.fault else { return Ok(()) };
         if self.course.armed_at.is_none() && elapsed >= fault.from {
-            fault.arm(&mut self.admin).await?;
+            fault.arm(&mut self.client).await?;
             self.course.armed_at = Some(elapsed);
             self.screen.say(&format!("{:>6.1} s  {} armed", elapsed.as_secs_f64(), fault.flag()));
         }
         if self.is_armed() {
-            self.course.struck = fault::struck(fault.name(), &mut self.admin).await?;
+            self.course.struck = fault::struck(fault.name(), &mut self.client).await?;
             if elapsed >= fault.until {
-                fault.disarm(&mut self.admin).await?;
-                self.course.struck = fault::struck(fault.name(), &mut self.admin).await?;
+                fault.disarm(&mut self.client).await?;
+                self.course.struck = fault::struck(fault.name(), &mut self.client).await?;
                 self.course.disarmed_at = Some(elapsed);
                 let hits = self.course.struck.hits;
                 self.screen.say(&format!(

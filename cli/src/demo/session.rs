@@ -1,6 +1,5 @@
 //! One run: limit, child and load together, and their end in the right order on every path.
 
-use super::admin::Admin;
 use super::child::{Child, Fall};
 use super::load::data::Data;
 use super::load::generator::Load;
@@ -11,6 +10,7 @@ use super::service::PoolsMode;
 use super::watching::{Seen, Watching, look};
 use crate::failure::Failure;
 use crate::limit::{self, Launcher, LimitError};
+use crate::service::Client;
 use pool_chaos::broken::Broken;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ pub(crate) struct Ended {
 const SATURATING_CLIENTS: usize = 16;
 
 impl Session {
-    /// Prepares the limit, starts the service under it and then a load that does not swing.
+    /// Prepares the limit, starts the service under it and then the load of [`Shape::Swap`].
     ///
     /// # Errors
     /// [`Failure::Usage`] if the machine does not allow it; nothing is left behind then.
@@ -90,7 +90,7 @@ impl Session {
         Self::start_with(options, Shape::Swap).await
     }
 
-    /// [`start`](Self::start) with a load that swings as told.
+    /// [`start`](Self::start) with a load that changes as told.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -187,7 +187,7 @@ impl Session {
         let Self { load, watching, child, launcher, started } = self;
         let (ledger, stopped) = (load.ledger().clone(), Instant::now());
         load.finish(stopped).await;
-        let last = look(&mut Admin::new(child.admin)).await.ok().map(Arc::new).or_else(|| watching.latest());
+        let last = look(&mut Client::new(child.admin)).await.ok().map(Arc::new).or_else(|| watching.latest());
         drop(watching);
         let trouble = child.end().await.err();
         leave(stopped - started, ledger, last, launcher.as_ref(), trouble)

@@ -1,7 +1,7 @@
 //! What happens to the memory, as the few lines that a person wants to read: states entered and left, and pools
 //! that shrink and grow back. Pure: views in, lines out.
 
-use super::wire::Memory;
+use crate::service::wire::Memory;
 use crate::units::mib;
 
 /// Turns the sequence of views into lines.
@@ -76,7 +76,7 @@ impl Story {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::wire::{Decision, Watermarks};
+    use crate::service::wire::{Decision, Watermarks};
 
     fn memory(state: &str, budget_mib: u64) -> Memory {
         Memory {

@@ -1,7 +1,7 @@
 //! Polls the child's admin routes and keeps the latest view.
 
-use super::admin::Admin;
-use super::wire::{Memory, Pools};
+use crate::service::Client;
+use crate::service::wire::{Memory, Pools};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use tokio::time::MissedTickBehavior;
 
 /// As often as the controller ticks.
 const POLL_EVERY: Duration = Duration::from_millis(250);
+/// A poll that takes longer has failed: a later one says more.
+const POLL_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What the child said at one moment.
 #[derive(Clone, Debug)]
@@ -31,13 +33,13 @@ impl Watching {
     pub(crate) fn start(address: SocketAddr) -> Self {
         let (publish, latest) = watch::channel(None);
         let task = tokio::spawn(async move {
-            let mut admin = Admin::new(address);
+            let mut client = Client::new(address).within(POLL_TIME_MAX);
             let mut ticks = tokio::time::interval(POLL_EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
                 // A poll that fails is one point less; a child that is gone is noticed by its end.
-                if let Ok(seen) = look(&mut admin).await {
+                if let Ok(seen) = look(&mut client).await {
                     publish.send_replace(Some(Arc::new(seen)));
                 }
             }
@@ -61,8 +63,8 @@ impl Drop for Watching {
 ///
 /// # Errors
 /// If the child does not answer as expected.
-pub(crate) async fn look(admin: &mut Admin) -> anyhow::Result<Seen> {
-    let memory = admin.get("/v1/memory").await?;
-    let pools = admin.get("/v1/pools").await?;
+pub(crate) async fn look(client: &mut Client) -> anyhow::Result<Seen> {
+    let memory = client.json("/v1/memory").await?;
+    let pools = client.json("/v1/pools").await?;
     Ok(Seen { memory, pools })
 }

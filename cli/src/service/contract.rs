@@ -1,10 +1,11 @@
 //! Whether a service meets the contract that dashboards, alerts and tools rely on. A pure judgement of what was seen.
 
-use super::{Answer, exposition};
+use super::client::Answer;
+use super::exposition;
+use super::wire::{Health, Memory, Pools};
 use crate::units::mib;
 use pool_controller::metrics::MetricInfo;
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// What was seen of a service.
@@ -16,40 +17,6 @@ pub(crate) struct Seen {
     pub(crate) metrics: Answer,
     /// How long the next tick took; `None`: it did not come.
     pub(crate) ticked_within: Option<Duration>,
-}
-
-/// What is read of `GET /healthz`.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Health {
-    pub(crate) status: String,
-    pub(crate) detail: Vec<String>,
-}
-
-/// What is read of `GET /v1/memory`.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Memory {
-    pub(crate) tick: u64,
-    pub(crate) mode: String,
-    pub(crate) policy: String,
-    pub(crate) source: String,
-    pub(crate) limit_bytes: Option<u64>,
-    pub(crate) limit_kind: String,
-    pub(crate) usage_bytes: Option<u64>,
-    pub(crate) valid: bool,
-    pub(crate) invalid_reason: Option<String>,
-}
-
-/// What is read of `GET /v1/pools`.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Pools {
-    pub(crate) pools: BTreeMap<String, Pool>,
-}
-
-/// One pool.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Pool {
-    pub(crate) gets_total: BTreeMap<String, u64>,
-    pub(crate) lease_level: String,
 }
 
 /// One thing that was looked at.
@@ -64,6 +31,13 @@ pub(crate) struct Line {
 impl Line {
     fn new(what: &'static str, is_ok: bool, seen: impl Into<String>) -> Self {
         Self { what, is_ok, seen: seen.into() }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.is_ok { "ok" } else { "not ok" };
+        write!(f, "{word:6}  {:7}  {}", self.what, self.seen)
     }
 }
 
@@ -160,16 +134,11 @@ fn leases(pools: &Pools) -> Line {
 }
 
 fn reuse(pools: &Pools) -> Line {
-    let reused = |pool: &Pool| {
-        ["hit", "refill", "victim"].iter().filter_map(|name| pool.gets_total.get(*name)).sum::<u64>()
-    };
-    let gets = |pool: &Pool| pool.gets_total.values().sum::<u64>();
-    let all: u64 = pools.pools.values().map(gets).sum();
-    let hits: u64 = pools.pools.values().map(reused).sum();
+    let (all, hits) = (pools.gets().total(), pools.gets().reused());
     let never: Vec<&str> = pools
         .pools
         .iter()
-        .filter(|(_, pool)| gets(pool) > 0 && reused(pool) == 0)
+        .filter(|(_, pool)| pool.gets_total.total() > 0 && pool.gets_total.reused() == 0)
         .map(|(name, _)| name.as_str())
         .collect();
     if all == 0 {

@@ -1,11 +1,13 @@
 //! Each promise, kept and broken.
 
 use super::*;
+use crate::service::wire::{Gets, Pool};
 
 fn good() -> Seen {
     let pool = Pool {
-        gets_total: [("hit".to_owned(), 8), ("created".to_owned(), 2)].into(),
+        gets_total: Gets { hit: 8, created: 2, ..Gets::default() },
         lease_level: "sampled(128)".into(),
+        ..Pool::default()
     };
     let metrics = exposition(true);
     Seen {
@@ -19,7 +21,7 @@ fn good() -> Seen {
             limit_kind: "real".into(),
             usage_bytes: Some(100 << 20),
             valid: true,
-            invalid_reason: None,
+            ..Memory::default()
         },
         pools: Pools { pools: [("a".to_owned(), pool)].into() },
         metrics: Answer { status: 200, body: metrics },
@@ -63,12 +65,8 @@ fn each_broken_promise_is_told_with_what_to_do() {
         (|seen| (seen.memory.valid, seen.memory.limit_bytes) = (false, None), "limit", "safe capacity"),
         (|seen| seen.memory.limit_kind = "none".into(), "limit", "give the service a memory limit"),
         (|seen| seen.pools.pools.get_mut("a").unwrap().lease_level = "off".into(), "leases", "1/128"),
-        (|seen| seen.pools.pools.get_mut("a").unwrap().gets_total.clear(), "reuse", "some work"),
-        (
-            |seen| *seen.pools.pools.get_mut("a").unwrap().gets_total.get_mut("hit").unwrap() = 0,
-            "reuse",
-            "none in a",
-        ),
+        (|seen| seen.pools.pools.get_mut("a").unwrap().gets_total = Gets::default(), "reuse", "some work"),
+        (|seen| seen.pools.pools.get_mut("a").unwrap().gets_total.hit = 0, "reuse", "none in a"),
         (|seen| seen.metrics.status = 404, "metrics", "404"),
         (|seen| seen.metrics.body.push_str("<html>\n"), "metrics", "cannot be scraped"),
         (

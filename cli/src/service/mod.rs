@@ -1,51 +1,24 @@
-//! A running service as seen through its admin routes, from outside: by its address, one request a connection.
+//! A running service as seen through its admin routes: by its address, with one client for all who ask.
 
+mod client;
 pub(crate) mod contract;
 mod exposition;
+pub(crate) mod knobs;
 mod look;
+pub(crate) mod record;
 mod stream;
+pub(crate) mod wire;
 
-pub(crate) use stream::Events;
+pub(crate) use client::Client;
 
-use anyhow::{Context as _, anyhow, bail};
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
-use hyper::{Request, Response, Uri};
-use hyper_util::rt::TokioIo;
+use hyper::Uri;
 use std::fmt;
-use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
-
-/// An answer that takes longer has failed.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
-/// No admin answer is nearly as long.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+use std::net::SocketAddr;
 
 /// The address of a service's admin routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Service {
     authority: String,
-}
-
-/// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: String,
-}
-
-/// A connection that ends when this is dropped.
-#[derive(Debug)]
-struct Connection(JoinHandle<Result<(), hyper::Error>>);
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl Service {
@@ -64,63 +37,11 @@ impl Service {
             _ => Err(allowed.to_owned()),
         }
     }
+}
 
-    /// Asks once.
-    ///
-    /// # Errors
-    /// If nobody answers in time.
-    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Answer> {
-        let exchange = async {
-            let (answer, _connection) = self.ask(path, "*/*").await?;
-            let status = answer.status().as_u16();
-            let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|e| anyhow!("{e}"))?.to_bytes();
-            Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
-        };
-        self.in_time(path, exchange).await
-    }
-
-    /// Opens a stream of events.
-    ///
-    /// # Errors
-    /// If nobody answers in time, or what is there is no such stream.
-    pub(crate) async fn events(&self, path: &str) -> anyhow::Result<Events> {
-        let exchange = async {
-            let (answer, connection) = self.ask(path, "text/event-stream").await?;
-            let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
-            let (status, is_stream) = (answer.status().as_u16(), kind.starts_with("text/event-stream"));
-            match status {
-                200 if is_stream => Ok(Events::of(answer.into_body(), connection)),
-                503 => bail!("it has no room for another listener (32 at a time)"),
-                421 => bail!("it answers under names of loopback only: localhost, 127.0.0.1 or [::1]"),
-                _ => bail!(
-                    "status {status}: not the admin routes of an Ebbpool controller, or of one that is older than this command"
-                ),
-            }
-        };
-        self.in_time(path, exchange).await
-    }
-
-    async fn in_time<T>(
-        &self,
-        path: &str,
-        exchange: impl Future<Output = anyhow::Result<T>>,
-    ) -> anyhow::Result<T> {
-        let what = || format!("{self}{path}");
-        match timeout(ANSWER_TIME_MAX, exchange).await {
-            Ok(answered) => answered.with_context(what),
-            Err(_) => Err(anyhow!("no answer within {} s", ANSWER_TIME_MAX.as_secs()).context(what())),
-        }
-    }
-
-    async fn ask(&self, path: &str, accept: &str) -> anyhow::Result<(Response<Incoming>, Connection)> {
-        let stream = TcpStream::connect(self.authority.as_str()).await.context("cannot connect")?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await?;
-        let connection = Connection(tokio::spawn(connection));
-        let request = Request::builder().uri(path).header(HOST, &self.authority).header(ACCEPT, accept);
-        let answer = sender.send_request(request.body(Full::default())?).await;
-        Ok((answer.context("what is there does not speak HTTP")?, connection))
+impl From<SocketAddr> for Service {
+    fn from(address: SocketAddr) -> Self {
+        Self { authority: address.to_string() }
     }
 }
 

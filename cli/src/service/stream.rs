@@ -1,6 +1,6 @@
 //! Server-sent events, one after the other.
 
-use super::Connection;
+use super::client::Connection;
 use anyhow::{Context as _, bail};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;

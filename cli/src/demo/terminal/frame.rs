@@ -2,7 +2,7 @@
 
 use crate::demo::load::ledger::{Delays, Totals};
 use crate::demo::watching::Seen;
-use crate::demo::wire::{Memory, Pool};
+use crate::service::wire::{Memory, Pool};
 use crate::units::{exact_size, mib};
 use std::time::Duration;
 
@@ -158,7 +158,7 @@ fn pools(seen: &Seen) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::wire::{Decision, Gets, Pools, Watermarks};
+    use crate::service::wire::{Decision, Gets, Pools, Watermarks};
 
     fn seen() -> Seen {
         let pool = Pool {
