@@ -52,8 +52,7 @@ pub(super) enum Kind {
 }
 
 /// The folders of what may be broken, and the packages in them.
-const PACKAGES: [(&str, &str); 3] =
-    [("pool-core", "pool-core"), ("controller", "pool-controller"), ("chaos", "pool-chaos")];
+const PACKAGES: [(&str, &str); 2] = [("pool-core", "pool-core"), ("controller", "pool-controller")];
 
 impl Kind {
     /// Whether what notices ends the process: the sanitizer does, and loom in the drop of a panicking model.
@@ -219,7 +218,7 @@ fn parse_test(text: &str, package: &'static str) -> Result<Test> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "For the reader.\n\n== a\nrule: S1,S2\nfile: chaos/src/x.rs\ntest: unit b c\n--- before\nx\n  y\n--- after\n\n\n== d\nrule: -\nfile: chaos/src/x.rs\ntest: loom e\n--- before\nz\n--- after\nw\n";
+    const GOOD: &str = "For the reader.\n\n== a\nrule: S1,S2\nfile: controller/src/x.rs\ntest: unit b c\n--- before\nx\n  y\n--- after\n\n\n== d\nrule: -\nfile: controller/src/x.rs\ntest: loom e\n--- before\nz\n--- after\nw\n";
 
     #[test]
     fn a_list_is_read_as_it_is_written() {
@@ -247,7 +246,7 @@ mod tests {
             ("unit b c", "unit", "without a test"),
             ("unit b c", "nobody: ", "`nobody:` is no kind"),
             ("--- after\nw", "", "no `--- after`"),
-            ("file: chaos/", "file: cli/", "none of pool-core, controller, chaos"),
+            ("file: controller/", "file: cli/", "none of pool-core, controller"),
             ("\nw\n", "\nz\n", "changes nothing"),
         ] {
             let error = format!("{:#}", parse(&GOOD.replace(from, to)).unwrap_err());
@@ -258,19 +257,19 @@ mod tests {
     #[test]
     fn a_mutation_that_does_not_fit_is_stale() {
         let folder = std::env::temp_dir().join(format!("xtask-mutants-{}", std::process::id()));
-        std::fs::create_dir_all(folder.join("chaos/src")).unwrap();
+        std::fs::create_dir_all(folder.join("controller/src")).unwrap();
         let apply = |text: &str| {
-            std::fs::write(folder.join("chaos/src/x.rs"), text).unwrap();
+            std::fs::write(folder.join("controller/src/x.rs"), text).unwrap();
             parse(GOOD).unwrap()[1].apply_to(&folder).map_err(|error| error.to_string())
         };
         assert_eq!(apply("a z b").unwrap(), "a w b");
         assert!(apply("a b").unwrap_err().starts_with("stale"));
         assert!(apply("z z").unwrap_err().starts_with("ambiguous"));
-        std::fs::create_dir_all(folder.join("chaos/src/y")).unwrap();
-        std::fs::write(folder.join("chaos/src/y/mod.rs"), "z").unwrap();
+        std::fs::create_dir_all(folder.join("controller/src/y")).unwrap();
+        std::fs::write(folder.join("controller/src/y/mod.rs"), "z").unwrap();
         assert_eq!(
             apply("a b").unwrap_err(),
-            "stale: its text is not in chaos/src/x.rs, but in chaos/src/y/mod.rs"
+            "stale: its text is not in controller/src/x.rs, but in controller/src/y/mod.rs"
         );
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_sample_is_spread_over_what_is_quick_and_names_are_whole_where_they_can_be() {
         let tests = ["unit a", "loom a", "nobody: a"];
-        let folder = |i| if i < 9 { "pool-core" } else { "chaos" };
+        let folder = |i| if i < 9 { "pool-core" } else { "controller" };
         let all: Vec<_> = (0..11).map(|i| mutation(&format!("m{i}"), folder(i), tests[i % 3])).collect();
         let names = |names: &[&str], sample| {
             let names = names.iter().map(|&name| name.to_owned()).collect();
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(names(&[], None).unwrap().len(), 11);
         assert_eq!(names(&["m10", "m1"], None).unwrap(), ["m1", "m10"]);
         assert_eq!(names(&["10"], None).unwrap(), ["m10"]);
-        assert_eq!(names(&["chaos/"], None).unwrap(), ["m9", "m10"]);
+        assert_eq!(names(&["controller/"], None).unwrap(), ["m9", "m10"]);
         assert!(names(&["m1", "x"], None).unwrap_err().contains("`x`"));
     }
 

@@ -18,9 +18,9 @@ const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 const NO_RUN: &str = "--no-run";
 
 /// The crates of the copy: what may be broken, and what that depends on.
-const MEMBERS: [&str; 5] = ["pool-core", "pool-core/derive", "dashboards", "controller", "chaos"];
+const MEMBERS: [&str; 4] = ["pool-core", "pool-core/derive", "dashboards", "controller"];
 /// What the copy needs beside their manifests.
-const PARTS: [&str; 17] = [
+const PARTS: [&str; 14] = [
     "pool-core/src",
     "pool-core/tests",
     "pool-core/README.md",
@@ -34,9 +34,6 @@ const PARTS: [&str; 17] = [
     "controller/openapi.json",
     "controller/config.schema.json",
     "controller/README.md",
-    "chaos/src",
-    "chaos/scenarios",
-    "chaos/README.md",
     "docs/configuration.md",
 ];
 
