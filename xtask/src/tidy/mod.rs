@@ -3,8 +3,8 @@
 
 mod docs;
 mod layers;
+mod measured;
 mod modules;
-mod performance;
 mod text;
 mod unsafety;
 
@@ -63,7 +63,7 @@ const RULES: [Rule; 15] = [
     ("readme commands", docs::readme_commands),
     ("architecture", docs::architecture),
     ("metrics", docs::metrics),
-    ("performance", performance::performance),
+    ("measured", measured::measured),
 ];
 
 /// Applies every rule, prints what they find, and counts a rule as a check.

@@ -35,7 +35,7 @@ const CONTRAST: Made = Made {
 };
 
 /// Makes each document from its data again and compares.
-pub(super) fn performance(repo: &Repo) -> Vec<Finding> {
+pub(super) fn measured(repo: &Repo) -> Vec<Finding> {
     [PERFORMANCE, LIMITS, CONTRAST].iter().flat_map(|made| compare(repo, made)).collect()
 }
 
@@ -84,13 +84,13 @@ mod tests {
     }
 
     fn found(data: &str, text: &str) -> Vec<String> {
-        shown(&performance(&Repo::of(&[(DATA, data), (DOCUMENT, text)])))
+        shown(&measured(&Repo::of(&[(DATA, data), (DOCUMENT, text)])))
     }
 
     #[test]
     fn the_document_as_made_passes_and_so_does_none() {
         assert_eq!(found(&data(), &made()), Vec::<String>::new());
-        assert_eq!(performance(&Repo::of(&[])), []);
+        assert_eq!(measured(&Repo::of(&[])), []);
     }
 
     #[test]
@@ -110,15 +110,15 @@ mod tests {
     fn each_document_is_compared() {
         for made in [PERFORMANCE, LIMITS, CONTRAST] {
             let repo = Repo::of(&[(made.data, "{}"), (made.document, "by hand")]);
-            let found = shown(&performance(&repo));
+            let found = shown(&measured(&repo));
             assert!(found.len() == 1 && found[0].starts_with(made.data), "{found:?}");
         }
     }
 
     #[test]
     fn one_without_the_other_and_data_that_say_nothing_are_found() {
-        assert_eq!(performance(&Repo::of(&[(DATA, "{}")])).len(), 1);
-        assert_eq!(performance(&Repo::of(&[(DOCUMENT, "")])).len(), 1);
+        assert_eq!(measured(&Repo::of(&[(DATA, "{}")])).len(), 1);
+        assert_eq!(measured(&Repo::of(&[(DOCUMENT, "")])).len(), 1);
         assert!(found("{}", "")[0].contains("no document can be made"));
     }
 }
