@@ -12,6 +12,7 @@ mod plan;
 mod search;
 
 use super::demo::{self, ALLOCATORS, Outcome, Trial};
+use super::figures::{list, number, text};
 use crate::counts::Counts;
 use crate::workspace::Workspace;
 use anyhow::Result;
@@ -56,11 +57,33 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     Ok(true)
 }
 
-/// A sample for a suite: few runs, and that a page can be made of what they say.
+/// A sample for a suite: few runs, that a page can be made of what they say, and what must be so on a busy machine too.
 pub(crate) fn sample(workspace: &Workspace) -> Result<Counts> {
     let data = measure(workspace, &Plan::sample(), 2)?;
     println!("\n{}", document::tables(&data)?);
-    Ok(Counts::PASS)
+    let wrong = wrong(&data)?;
+    for what in &wrong {
+        println!("   {what}");
+    }
+    Ok(if wrong.is_empty() { Counts::PASS } else { Counts::FAIL })
+}
+
+/// What no slowness explains: kills where there is ample room, and adaptive pools that die under every limit tried.
+fn wrong(data: &Value) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for row in list(data, "rows")? {
+        let (allocator, pools) = (text(row, "allocator")?, text(row, "pools")?);
+        let killed = number(row, "killed")?;
+        if killed > 0.0 {
+            let ample_mib = number(data, "ample_mib")?;
+            wrong.push(format!("{allocator} · {pools}: {killed} runs killed under {ample_mib} MiB"));
+        }
+        if pools == Way::Adaptive.name() && row["lives"]["mib"].is_null() {
+            let most_mib = number(&row["lives"], "most_mib")?;
+            wrong.push(format!("{allocator} · {pools}: killed under {most_mib} MiB"));
+        }
+    }
+    Ok(wrong)
 }
 
 fn write(workspace: &Workspace, data: &Value) -> Result<()> {
@@ -209,5 +232,23 @@ impl Row {
             "lives": limit(&self.lives),
             "serves": limit(&self.serves),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_fails_for_kills_that_no_slowness_explains() {
+        let row = |pools: &str, killed: u64, lives: Option<u64>| {
+            json!({"allocator": "glibc", "pools": pools, "killed": killed, "completed_share": [0.1],
+                   "lives": {"mib": lives, "completed_share": 0.1, "most_mib": 192}})
+        };
+        let wrong = |rows: &[Value]| wrong(&json!({"ample_mib": 512, "rows": rows})).unwrap();
+        let good = [row("none", 0, None), row("adaptive", 0, Some(192))];
+        assert_eq!(wrong(&good), Vec::<String>::new(), "slow, and not wrong");
+        assert_eq!(wrong(&[row("none", 1, None)]), ["glibc · none: 1 runs killed under 512 MiB"]);
+        assert_eq!(wrong(&[row("adaptive", 0, None)]), ["glibc · adaptive: killed under 192 MiB"]);
     }
 }

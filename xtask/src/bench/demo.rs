@@ -46,7 +46,6 @@ pub(crate) struct Outcome {
     pub(crate) peak_bytes: u64,
     pub(crate) mean_bytes: u64,
     pub(crate) lent_peak_bytes: u64,
-    pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) hit_rate: f64,
     /// Completed requests by the time they took.
@@ -168,7 +167,6 @@ impl Outcome {
             peak_bytes: count("peak_bytes")?,
             mean_bytes: count("mean_bytes")?,
             lent_peak_bytes: count("lent_peak_bytes")?,
-            p50_ms: number("p50_ms")?,
             p99_ms: number("p99_ms")?,
             hit_rate: number("hit_rate")?,
             completed_per_s: completed as f64 / number("duration_s")?.max(f64::MIN_POSITIVE),
@@ -268,7 +266,6 @@ pub(crate) mod tests {
             peak_bytes: 1,
             mean_bytes: 1,
             lent_peak_bytes: 1,
-            p50_ms: 1.0,
             p99_ms: 1.0,
             hit_rate: 0.9,
             completed_per_s: 1.0,
@@ -288,7 +285,7 @@ pub(crate) mod tests {
     fn what_a_dead_service_would_have_been_sent_counts_as_not_completed() {
         let summary = json!({"offered": 2000, "completed": 1900, "errors": 100, "shed": 0, "timeouts": 0, "oom_kills": 1,
             "killed_after_s": 5.0, "peak_bytes": 160 << 20, "mean_bytes": 90 << 20, "lent_peak_bytes": 80 << 20,
-            "p50_ms": 1.0, "p99_ms": 9.5, "hit_rate": 0.9, "duration_s": 5.0});
+            "p99_ms": 9.5, "hit_rate": 0.9, "duration_s": 5.0});
         let outcome = Outcome::of(&summary, 4800).unwrap();
         assert!((outcome.completed_share - 1900.0 / 4800.0).abs() < 1e-12 && outcome.is_killed);
         assert!((outcome.completed_per_s - 380.0).abs() < 1e-9 && !outcome.is_late_only(0.99));

@@ -1,9 +1,12 @@
 //! The page, made from its data and nothing else: its tables, and its judgements too.
 
+mod prose;
 mod verdict;
 
 use super::super::figures::{list, median, number, share, text, worst};
+use super::search::LEAST_MIB;
 use anyhow::{Context, Result};
+use prose::{HEAD, how};
 use serde_json::Value;
 use std::fmt::Write as _;
 use verdict::{Better, Measure, verdict};
@@ -13,58 +16,21 @@ pub(crate) const DATA: &str = "docs/contrast.json";
 /// What people read.
 pub(crate) const DOCUMENT: &str = "docs/contrast.md";
 
-const HEAD: &str = "\
-# The contrast
-
-What pools are good for in the demo's service, and where they are good for nothing: without pools, with pools of a fixed size
-and with adaptive ones, beside three allocators. This page is written by `cargo xtask bench contrast` from
-`docs/contrast.json`, judgements included, and `cargo xtask tidy` compares the two. To measure anew, as root, on a machine
-that has nothing else to do:
-
-```sh
-cargo xtask bench contrast            # all of it
-cargo xtask bench contrast --report   # this page again, from the figures
-```
-
-";
-
 /// What had been claimed for pools of this kind: requests per second and p99, with the pool on and off.
 const CLAIMED_RPS: (f64, f64) = (18_420.0, 11_650.0);
 const CLAIMED_P99_MS: (f64, f64) = (24.3, 89.6);
-
-const HOW: &str = "
-## How it is measured
-
-* Every run is `ebbpool demo`: the service in a memory cgroup of its own, the load outside. The binary is built once for each
-  allocator, which serves C code in it too.
-* **none** has no pools. **fixed** has room for the peak of each endpoint and two fifths more. **fixed-best** is a size of
-  fixed pools (per cent of those) that was chosen in hindsight: under the limit of the hindsight, the one that lives and
-  reuses most. **adaptive** is told nothing.
-* Pools keep what is worth keeping, so their allocator is told to give back what is freed at once, and *none* is measured so
-  too: that is what the difference is owed to. Nobody would run a service without pools so; *none, allocator as it comes*
-  is the allocator by its own rules, and a pool has to beat the better of the two.
-* Requests per second: 16 clients without pauses, three large ingests and an export of one page in turn. The load takes part
-  of the same cores. p99, peak and mean are those of the demo's turns of ingest and export at a fixed rate, under a limit at
-  which nobody is killed; p99 is beyond what uploads and egress take.
-* What is timed runs alone, round by round. A pool wins where its worst round is better than the best round without; a
-  difference that is smaller than that is none.
-* The smallest limits are halved down by single runs under the same turns, and then confirmed in as many runs as the table
-  says. Adaptive pools shed what does not fit, so they live under limits at which they do not serve everybody: what was
-  completed there stands beside it, and the smallest limit at which none is killed and 99 % are completed in each run stands
-  by itself. Who wins is judged by the latter. Both are searched from 64 MiB on.
-";
 
 /// The whole text.
 ///
 /// # Errors
 /// If the data lack something that the page shows.
 pub(crate) fn document(data: &Value) -> Result<String> {
-    Ok(format!("{HEAD}{}{HOW}", tables(data)?))
+    Ok(format!("{HEAD}{}{}", tables(data)?, how(&percent(served_share_min(data)?))))
 }
 
 /// What came out, without what no measurement changes.
 pub(super) fn tables(data: &Value) -> Result<String> {
-    let rows = list(data, "rows")?;
+    let (rows, served) = (list(data, "rows")?, served_share_min(data)?);
     let mut allocators: Vec<&str> = Vec::new();
     for row in rows {
         let allocator = text(row, "allocator")?;
@@ -74,7 +40,7 @@ pub(super) fn tables(data: &Value) -> Result<String> {
     }
     let mut out = "## In short\n\n".to_owned();
     for allocator in &allocators {
-        let _ = writeln!(out, "* **{allocator}**: {}.", judgement(&of(rows, allocator))?);
+        let _ = writeln!(out, "* **{allocator}**: {}.", judgement(&of(rows, allocator), served)?);
     }
     let _ = writeln!(
         out,
@@ -90,15 +56,18 @@ pub(super) fn tables(data: &Value) -> Result<String> {
     );
     for allocator in &allocators {
         let _ = writeln!(out, "\n### {allocator}\n");
-        out.push_str(
-            "| pools | lives under, MiB | completed there, worst run | serves 99 % under, MiB | requests/s | p99, ms | \
-             peak, MiB | mean, MiB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        let _ = writeln!(
+            out,
+            "| pools | lives under, MiB | completed there, worst run | serves {} under, MiB | requests/s | completed at the \
+             fixed rate, worst run | p99, ms | peak, MiB | mean, MiB |\n\
+             | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+            percent(served)
         );
         for row in of(rows, allocator) {
             out.push_str(&line(row)?);
         }
     }
-    out.push_str(&claimed(rows, &allocators)?);
+    out.push_str(&claimed(rows, &allocators, served)?);
     Ok(out)
 }
 
@@ -117,9 +86,24 @@ fn figures(row: &Value, key: &str) -> Result<Vec<f64>> {
     list(row, key)?.iter().map(|figure| figure.as_f64().with_context(|| format!("{key} of {row}"))).collect()
 }
 
+/// Of the requests at the fixed rate, in the worst round.
+fn completed(row: &Value) -> Result<f64> {
+    worst(&figures(row, "completed_share")?)
+}
+
+fn served_share_min(data: &Value) -> Result<f64> {
+    number(data, "served_share_min")
+}
+
+/// In whole per cent, or tenths of it.
+fn percent(share: f64) -> String {
+    format!("{} %", (share * 1000.0).round() / 10.0)
+}
+
 /// As a number of MiB.
 fn limit(of: &Value) -> Result<String> {
     Ok(match of["mib"].as_u64() {
+        Some(LEAST_MIB) => format!("≤ {LEAST_MIB}"),
         Some(mib) => mib.to_string(),
         None => format!("more than {}", number(of, "most_mib")?),
     })
@@ -129,14 +113,15 @@ fn line(row: &Value) -> Result<String> {
     let middle = |key: &str| median(&figures(row, key)?);
     let mib = |key: &str| middle(key).map(|bytes| bytes / f64::from(1 << 20));
     let (lives, serves) = (limit(&row["lives"])?, limit(&row["serves"])?);
-    let completed = share(number(&row["lives"], "completed_share")?);
+    let completed_there = share(number(&row["lives"], "completed_share")?);
     let killed = number(row, "killed")?;
     let note =
         if killed > 0.0 { format!(" († {killed} of its timed runs were killed)") } else { String::new() };
     Ok(format!(
-        "| {}{note} | {lives} | {completed} | {serves} | {:.0} | {:.1} | {:.0} | {:.0} |\n",
+        "| {}{note} | {lives} | {completed_there} | {serves} | {:.0} | {} | {:.1} | {:.0} | {:.0} |\n",
         name(row)?,
         middle("requests_per_s")?,
+        share(completed(row)?),
         middle("p99_ms")?,
         mib("peak_bytes")?,
         mib("mean_bytes")?
@@ -144,16 +129,16 @@ fn line(row: &Value) -> Result<String> {
 }
 
 const MEASURES: [Measure; 3] = [
-    Measure { key: "requests_per_s", what: "requests per second", better: Better::More },
-    Measure { key: "p99_ms", what: "p99 at the fixed rate", better: Better::Less },
-    Measure { key: "mean_bytes", what: "mean memory", better: Better::Less },
+    Measure { key: "requests_per_s", what: "requests per second", better: Better::More, is_paced: false },
+    Measure { key: "p99_ms", what: "p99 at the fixed rate", better: Better::Less, is_paced: true },
+    Measure { key: "mean_bytes", what: "mean memory", better: Better::Less, is_paced: true },
 ];
 
 /// The sentence on one allocator.
-fn judgement(rows: &[&Value]) -> Result<String> {
+fn judgement(rows: &[&Value], served: f64) -> Result<String> {
     let mut parts = Vec::new();
     for measure in &MEASURES {
-        parts.push(verdict(rows, measure)?);
+        parts.push(verdict(rows, measure, served)?);
     }
     parts.push(limits(rows)?);
     Ok(parts.join("; "))
@@ -177,7 +162,7 @@ fn limits(rows: &[&Value]) -> Result<String> {
 }
 
 /// Our ratios beside those that had been claimed.
-fn claimed(rows: &[Value], allocators: &[&str]) -> Result<String> {
+fn claimed(rows: &[Value], allocators: &[&str], served: f64) -> Result<String> {
     let (with, without) = CLAIMED_RPS;
     let (p99_with, p99_without) = CLAIMED_P99_MS;
     let mut out = format!(
@@ -191,8 +176,10 @@ fn claimed(rows: &[Value], allocators: &[&str]) -> Result<String> {
     for allocator in allocators {
         let rows = of(rows, allocator);
         let [requests, p99, _] = &MEASURES;
-        let times =
-            |measure: &Measure| verdict::times(&rows, measure, "adaptive").map(|times| format!("{times:.2}"));
+        let times = |measure: &Measure| -> Result<String> {
+            let times = verdict::times(&rows, measure, "adaptive", served)?;
+            Ok(times.map_or_else(|| "—".to_owned(), |times| format!("{times:.2}")))
+        };
         let _ = writeln!(out, "| {allocator} | {} | {} |", times(requests)?, times(p99)?);
     }
     Ok(out)
@@ -221,7 +208,8 @@ mod tests {
     }
 
     fn data(rows: &[Value]) -> Value {
-        json!({"rounds": 3, "confirmed": 10, "rps": 400, "ample_mib": 512, "hindsight_mib": 160, "step_mib": 8, "rows": rows})
+        json!({"rounds": 3, "confirmed": 10, "rps": 400, "ample_mib": 512, "hindsight_mib": 160, "served_share_min": 0.99,
+               "step_mib": 8, "rows": rows})
     }
 
     #[test]
@@ -238,7 +226,7 @@ mod tests {
             "p99 at the fixed rate: adaptive 0.36 times none, allocator as it comes",
             "mean memory: no pool wins",
             "the smallest limit that serves: adaptive 112 MiB, none 120 MiB",
-            "| adaptive | 104 | 95.00 % | 112 | 1500 | 4.0 | 120 | 80 |",
+            "| adaptive | 104 | 95.00 % | 112 | 1500 | 100.00 % | 4.0 | 120 | 80 |",
             "| fixed | more than 320 | 95.00 % | more than 320 |",
             "| claimed | 1.58 | 0.27 |\n| glibc | 1.50 | 0.36 |",
         ] {
@@ -261,6 +249,33 @@ mod tests {
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
+    }
+
+    #[test]
+    fn who_turns_requests_away_at_the_fixed_rate_wins_nothing_by_it() {
+        let none = row("none", [1000.0; 3], [10.0; 3], Some(128));
+        let mut shedding = row("adaptive", [1000.0; 3], [1.0; 3], Some(64));
+        shedding["completed_share"] = json!([1.0, 0.9899, 1.0]);
+        let page = document(&data(&[none, shedding])).unwrap();
+        for part in [
+            "p99 at the fixed rate: not judged, no pool completed 99 %;",
+            "mean memory: not judged, no pool completed 99 %;",
+            "| adaptive | 56 | 95.00 % | ≤ 64 | 1000 | 98.99 % | 1.0 |",
+            "| glibc | 1.00 | — |",
+            "the smallest limit that serves: adaptive ≤ 64 MiB, none 128 MiB",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    }
+
+    #[test]
+    fn the_share_that_is_served_is_that_of_the_data() {
+        let rows = [row("none", [1.0; 3], [1.0; 3], None), row("adaptive", [1.0; 3], [1.0; 3], None)];
+        let mut data = data(&rows);
+        data["served_share_min"] = json!(0.975);
+        let page = document(&data).unwrap();
+        assert!(page.contains("serves 97.5 % under, MiB") && page.contains("97.5 % are completed"), "{page}");
+        assert!(!page.contains("99 %"), "{page}");
     }
 
     #[test]

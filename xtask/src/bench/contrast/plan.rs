@@ -1,7 +1,7 @@
 //! What is run, how long, how often; and which size of fixed pools would have been best.
 
 use super::super::demo::Outcome;
-use super::search::Search;
+use super::search::{LEAST_MIB, Search};
 
 /// Requests per second at the fixed rate: the demo's own.
 pub(super) const RPS: u64 = 400;
@@ -82,7 +82,7 @@ impl Plan {
             saturated: Run { load: "saturate", seconds: 5 },
             paced: Run { load: "swap", seconds: 14 },
             searched: Run { load: "swap", seconds: 16 },
-            search: Search { least_mib: 64, most_mib: 312, step_mib: 8, confirm: 10 },
+            search: Search { least_mib: LEAST_MIB, most_mib: 312, step_mib: 8, confirm: 10 },
         }
     }
 
@@ -94,7 +94,7 @@ impl Plan {
             saturated: Run { load: "saturate", seconds: 2 },
             paced: Run { load: "swap", seconds: 8 },
             searched: Run { load: "swap", seconds: 7 },
-            search: Search { least_mib: 64, most_mib: 320, step_mib: 64, confirm: 1 },
+            search: Search { least_mib: LEAST_MIB, most_mib: 320, step_mib: 64, confirm: 1 },
             ..Self::full()
         }
     }
@@ -102,7 +102,7 @@ impl Plan {
     pub(super) fn sample() -> Self {
         Self {
             ways: vec![Way::NoneAsItComes, Way::Adaptive],
-            search: Search { least_mib: 128, most_mib: 192, step_mib: 32, confirm: 1 },
+            search: Search { least_mib: LEAST_MIB, most_mib: 192, step_mib: 64, confirm: 1 },
             ..Self::quick()
         }
     }
@@ -138,14 +138,15 @@ mod tests {
         assert_eq!(best_of(&runs[..2]), 75, "the smallest there is");
     }
 
+    /// An estimate: a limit that fails in a later run costs the runs of another one, and a service that is killed ends sooner.
     #[test]
-    fn the_whole_of_it_fits_into_an_hour() {
+    fn the_whole_of_it_takes_an_hour_or_less_as_a_rule() {
         let plan = Plan::full();
         let rows = plan.allocators as u64 * plan.ways.len() as u64;
         let start_s = 1;
         let timed = rows * plan.rounds * (plan.saturated.seconds + plan.paced.seconds + 2 * start_s);
         let sizes = plan.allocators as u64 * PERCENTS.len() as u64 * plan.hindsight_runs;
-        // Only adaptive pools shed, and so may serve under a larger limit than they live under.
+        // As a rule adaptive pools alone shed so much that they serve under a larger limit than they live under.
         let rows_searched = rows + plan.allocators as u64;
         let searched = rows_searched * (plan.search.probes_max() + plan.search.confirm) + sizes;
         let seconds = timed + searched * (plan.searched.seconds + start_s) / 2;

@@ -4,12 +4,15 @@ use super::super::demo::Outcome;
 use anyhow::Result;
 use std::fmt;
 
+/// Lower limits are not tried.
+pub(super) const LEAST_MIB: u64 = 64;
+
 /// Where and how it is searched.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Search {
-    /// Lower ones are not tried.
+    /// Begins here: at [`LEAST_MIB`], or above it where less is known not to do.
     pub(super) least_mib: u64,
-    /// Higher ones neither.
+    /// Higher ones are not tried.
     pub(super) most_mib: u64,
     pub(super) step_mib: u64,
     /// Runs that must all live.
@@ -19,7 +22,7 @@ pub(super) struct Search {
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Smallest {
-    /// `None`: it did not hold even under the most.
+    /// `None`: it did not hold even under the most. [`LEAST_MIB`]: perhaps it holds under less.
     pub(super) limit_mib: Option<u64>,
     /// Completed there by the worst run, or under the most.
     pub(super) completed_share_min: f64,
@@ -30,7 +33,10 @@ impl fmt::Display for Smallest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let completed = 100.0 * self.completed_share_min;
         match self.limit_mib {
-            Some(limit) => write!(f, "{limit} MiB ({completed:.2} % completed)"),
+            Some(limit) => {
+                let most = if limit == LEAST_MIB { "≤ " } else { "" };
+                write!(f, "{most}{limit} MiB ({completed:.2} % completed)")
+            }
             None => write!(f, "more than {} MiB ({completed:.2} % completed)", self.most_mib),
         }
     }
@@ -41,15 +47,16 @@ impl Search {
         (self.most_mib - self.least_mib) / self.step_mib
     }
 
-    /// Single runs at most.
+    /// Single runs on the way down, at most.
     #[cfg(test)]
     pub(super) fn probes_max(&self) -> u64 {
         u64::from(64 - self.steps().leading_zeros())
     }
 }
 
-/// `run` is told a limit and a seed, and each run must hold. A limit that is one step below the result was not held, in some
-/// run; so no smaller one would do, as long as less memory is never better.
+/// `run` is told a limit and a seed, and each run must hold. Under the limit one step below the result some run did not hold,
+/// unless the result is where the search began. That is an estimate: the way down is decided by single runs, and it takes for
+/// granted that less memory is never better.
 pub(super) fn smallest(
     search: &Search,
     holds: impl Fn(&Outcome) -> bool,
@@ -93,7 +100,7 @@ mod tests {
     use super::super::super::demo::tests::outcome;
     use super::*;
 
-    const SEARCH: Search = Search { least_mib: 64, most_mib: 320, step_mib: 8, confirm: 10 };
+    const SEARCH: Search = Search { least_mib: LEAST_MIB, most_mib: 320, step_mib: 8, confirm: 10 };
 
     /// A service that is killed as told; the runs that it took, and what was found.
     fn found(killed: impl Fn(u64, u64) -> bool) -> (usize, Smallest) {
@@ -129,5 +136,11 @@ mod tests {
         let (_, smallest) = found(|_, _| true);
         assert_eq!((smallest.limit_mib, smallest.most_mib), (None, 320));
         assert_eq!(smallest.to_string(), "more than 320 MiB (40.00 % completed)");
+    }
+
+    #[test]
+    fn who_lives_under_the_least_may_need_less_and_it_is_said() {
+        assert_eq!(found(|_, _| false).1.to_string(), "≤ 64 MiB (99.00 % completed)");
+        assert_eq!(found(|limit, _| limit < 72).1.to_string(), "72 MiB (99.00 % completed)");
     }
 }

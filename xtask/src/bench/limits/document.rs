@@ -18,7 +18,7 @@ const HEAD: &str = "\
 
 Whether adaptive pools live where pools of a fixed size are killed: the demo's service in a memory cgroup, by shape of load
 and allocator. This page is written by `cargo xtask bench limits` from `docs/limits.json`, and `cargo xtask tidy` compares
-the two. To measure anew, as root, on a machine that has nothing else to do:
+the two. To measure anew, as root or in a user session of systemd, on a machine that has nothing else to do:
 
 ```sh
 cargo xtask bench limits            # all of it
