@@ -6,7 +6,7 @@ use crate::demo::run::{self, DemoOptions, LimitAfter};
 use crate::demo::service::PoolsMode;
 use crate::demo::session::{Limit, SessionOptions};
 use crate::demo::workload::{
-    RPS_DEFAULT, SIMULATED_FAULT_LIMIT_BYTES, SIMULATED_LIMIT_BYTES, limit_bytes_min,
+    RPS_DEFAULT, SATURATING_CLIENTS, SIMULATED_FAULT_LIMIT_BYTES, SIMULATED_LIMIT_BYTES,
 };
 use crate::failure::Failure;
 use crate::runtime;
@@ -118,17 +118,20 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// What even perfect pools could not live with.
-fn refuse_too_small(flag: &str, limit: Option<u64>, rps: u32) -> Result<(), Failure> {
-    let least = limit_bytes_min(rps);
-    match limit.filter(|bytes| *bytes < least) {
-        None => Ok(()),
-        Some(bytes) => Err(Failure::usage(format!(
-            "{flag} {}: too small to run in; what {rps} requests per second hold and the service itself need {}, \
-             with less even perfect pools are killed (--rps lowers the need)",
-            exact_size(bytes),
-            exact_size(least)
-        ))),
-    }
+fn refuse_too_small(flag: &str, limit: Option<u64>, shape: Shape, rps: u32) -> Result<(), Failure> {
+    let least = shape.limit_bytes_min(rps);
+    let Some(bytes) = limit.filter(|bytes| *bytes < least) else { return Ok(()) };
+    let (load, advice) = if shape.has_rate() {
+        (format!("{rps} requests per second"), " (--rps lowers the need)")
+    } else {
+        (format!("{SATURATING_CLIENTS} clients without pauses"), "")
+    };
+    Err(Failure::usage(format!(
+        "{flag} {}: too small to run in; what {load} hold and the service itself need {}, with less even perfect pools \
+         are killed{advice}",
+        exact_size(bytes),
+        exact_size(least)
+    )))
 }
 
 fn limit_after(text: &str) -> Result<LimitAfter, String> {
@@ -164,9 +167,13 @@ fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
         allow_faults,
         postmortem,
     } = args;
+    // Under a real limit the turns of ingest and export decide, and a fault is judged against the same load before it. A
+    // simulated limit is there to be crossed.
+    let turns = limit.is_some() || fault.is_some();
+    let load = load.unwrap_or(if turns { Shape::Swap } else { Shape::BusyThenQuiet });
     if !any_limit {
-        refuse_too_small("--limit", limit, rps)?;
-        refuse_too_small("--limit-after", limit_after.map(|after| after.bytes), rps)?;
+        refuse_too_small("--limit", limit, load, rps)?;
+        refuse_too_small("--limit-after", limit_after.map(|after| after.bytes), load, rps)?;
     }
     if let (Some(after), Some(run)) = (limit_after, run)
         && after.from >= run
@@ -201,12 +208,6 @@ fn options(args: DemoArgs) -> Result<DemoOptions, Failure> {
     let simulated_bytes = if fault.is_some() { SIMULATED_FAULT_LIMIT_BYTES } else { SIMULATED_LIMIT_BYTES };
     let limit = limit.map_or(Limit::Simulated(simulated_bytes), Limit::Real);
     let faults = allow_faults || fault.is_some();
-    // Under a real limit the turns of ingest and export decide, and a fault is judged against the same load before it. A
-    // simulated limit is there to be crossed.
-    let load = load.unwrap_or(match (limit, &fault) {
-        (Limit::Simulated(_), None) => Shape::BusyThenQuiet,
-        (Limit::Real(_), _) | (_, Some(_)) => Shape::Swap,
-    });
     let session = SessionOptions {
         pools,
         fixed_percent,
@@ -258,6 +259,16 @@ mod tests {
         assert_eq!(load("--fault missing-put=3%"), Shape::Swap);
         assert_eq!(load("--limit 192MiB --load step"), Shape::Step);
         assert!(parse("--load busy-then-quiet").unwrap_err().contains("ramp"));
+    }
+
+    #[test]
+    fn the_least_limit_is_that_of_the_load() {
+        assert!(parse("--limit 116MiB").is_ok() && parse("--limit 124MiB --load step").is_ok());
+        let e = parse("--limit 116MiB --load step").unwrap_err();
+        assert!(e.contains("what 400 requests per second hold") && e.contains("--rps lowers"), "{e}");
+        assert!(parse("--limit 64MiB --load saturate").is_ok());
+        let e = parse("--limit 48MiB --load saturate --rps 1").unwrap_err();
+        assert!(e.contains("what 16 clients without pauses hold") && !e.contains("--rps"), "{e}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The subcommands: what they are told, and nothing of how it is done.
+//! The subcommands: what they are told. What asks a service, or runs one, stands elsewhere.
 
 pub(crate) mod advise;
 pub(crate) mod chaos;

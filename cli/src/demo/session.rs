@@ -8,6 +8,7 @@ use super::load::plan::{Plan, Shape};
 use super::process::ServiceOptions;
 use super::service::PoolsMode;
 use super::watching::{Seen, Watching, look};
+use super::workload::SATURATING_CLIENTS;
 use crate::failure::Failure;
 use crate::limit::{self, Launcher, LimitError};
 use crate::service::Client;
@@ -77,9 +78,6 @@ pub(crate) struct Ended {
     /// What went wrong at the end, such as a child that had to be killed.
     pub(crate) trouble: Option<anyhow::Error>,
 }
-
-/// Enough to keep two cores busy while answers are on their way.
-const SATURATING_CLIENTS: usize = 16;
 
 impl Session {
     /// Prepares the limit, starts the service under it and then the load of [`Shape::Swap`].

@@ -1,4 +1,5 @@
-//! The sizes and times of the demo's work: one place for the service, the load and the arithmetic between them.
+//! The sizes of the demo's work, and how much of it there is: one place for the service, the load and the arithmetic between
+//! them. When it changes in the course of a load stands in `load/plan.rs`.
 //!
 //! The numbers make two demands on memory that take turns. Each needs 75 to 85 MiB while it is served; what pools
 //! without a controller keep of both is more than 192 MiB together with the service itself:
@@ -17,6 +18,10 @@ pub(crate) const RPS_DEFAULT: u32 = 400;
 pub(crate) const INGEST_SHARE: f64 = 0.57;
 /// The share of exports at the height of an export phase.
 pub(crate) const EXPORT_SHARE: f64 = 0.135;
+/// The share of exports that a step and a ramp end with: 60/s of 1 s each, 90 MiB of responses.
+pub(crate) const HEIGHT_SHARE: f64 = 0.15;
+/// Clients of a load without pauses: enough to keep two cores busy while answers are on their way.
+pub(crate) const SATURATING_CLIENTS: usize = 16;
 
 /// NDJSON of a large ingest, bytes, at most; at least a line less.
 pub(crate) const UPLOAD_BYTES: usize = 64 << 10;
@@ -52,26 +57,4 @@ pub(crate) const SIMULATED_LIMIT_BYTES: u64 = 140 << 20;
 pub(crate) const SIMULATED_FAULT_LIMIT_BYTES: u64 = 192 << 20;
 
 /// The process without its objects: code, threads, connections, what the allocator keeps.
-const BASE_BYTES: u64 = 32 << 20;
-
-/// The smallest limit under which `rps` requests per second can be served at all: what they hold at the same
-/// time, and the process.
-pub(crate) fn limit_bytes_min(rps: u32) -> u64 {
-    let export_bytes = EXPORT_BYTES as f64 * EXPORT_SHARE * EXPORT_TIME.as_secs_f64();
-    let ingest_bytes = (COMPRESSOR_BYTES + UPLOAD_BYTES) as f64 * INGEST_SHARE * UPLOAD_TIME.as_secs_f64();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some MiB per request")]
-    let held_bytes = (f64::from(rps) * export_bytes.max(ingest_bytes)) as u64;
-    (BASE_BYTES + held_bytes).next_multiple_of(1 << 20)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_normal_load_needs_two_thirds_of_192_mib() {
-        let least = limit_bytes_min(RPS_DEFAULT);
-        assert!((104 << 20..128 << 20).contains(&least), "{least}");
-        assert!(limit_bytes_min(1) < 34 << 20);
-    }
-}
+pub(crate) const BASE_BYTES: u64 = 32 << 20;

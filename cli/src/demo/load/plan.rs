@@ -5,7 +5,10 @@
 //! what is in flight depends on the plan and hardly on the seed.
 
 use super::random::Random;
-use crate::demo::workload::{EXPORT_SHARE, INGEST_SHARE};
+use crate::demo::workload::{
+    BASE_BYTES, COMPRESSOR_BYTES, EXPORT_BYTES, EXPORT_SHARE, EXPORT_TIME, HEIGHT_SHARE, INGEST_SHARE,
+    SATURATING_CLIENTS, UPLOAD_BYTES, UPLOAD_TIME,
+};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::time::Duration;
@@ -50,13 +53,42 @@ pub(crate) enum Shape {
     BusyThenQuiet,
 }
 
+impl Shape {
+    /// Whether there is a rate of requests to speak of.
+    pub(crate) fn has_rate(self) -> bool {
+        self != Self::Saturate
+    }
+
+    /// The smallest limit under which it can be served at all, at `rps` requests per second where it has a rate: what the
+    /// requests hold at the same time, and the process.
+    pub(crate) fn limit_bytes_min(self, rps: u32) -> u64 {
+        let ingest_bytes = (COMPRESSOR_BYTES + UPLOAD_BYTES) as f64;
+        let held_bytes = if self.has_rate() {
+            let (ingest, export) = self.heights();
+            let ingest_bytes = ingest_bytes * ingest * UPLOAD_TIME.as_secs_f64();
+            let export_bytes = EXPORT_BYTES as f64 * export * EXPORT_TIME.as_secs_f64();
+            f64::from(rps) * ingest_bytes.max(export_bytes)
+        } else {
+            SATURATING_CLIENTS as f64 * ingest_bytes
+        };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some MiB per request")]
+        let held_bytes = held_bytes as u64;
+        (BASE_BYTES + held_bytes).next_multiple_of(1 << 20)
+    }
+
+    /// The highest shares of large ingests and of exports.
+    fn heights(self) -> (f64, f64) {
+        let times = std::iter::successors(Some(0.0), |t| Some(t + 0.1)).take_while(|t| *t < DAY_S);
+        let all = times.map(|t| shares(t, self));
+        all.fold((0.0, 0.0), |(a, b), (ingest, export)| (f64::max(a, ingest), f64::max(b, export)))
+    }
+}
+
 /// The moment of [`Shape::Step`].
 const STEP_AT_S: f64 = 5.0;
 /// When exports begin to rise in [`Shape::Ramp`], and for how long they do.
 const RAMP_AT_S: f64 = 4.0;
 const RISE_S: f64 = 10.0;
-/// The share of exports that both end with: 60/s of 1 s each, 90 MiB of responses.
-const HEIGHT_SHARE: f64 = 0.15;
 
 /// What the shares of a turn are multiplied by, `t` seconds into the load.
 fn factor_of_day(t: f64) -> f64 {
@@ -162,9 +194,7 @@ impl Iterator for Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::workload::{
-        COMPRESSOR_BYTES, EXPORT_BYTES, EXPORT_TIME, RPS_DEFAULT, UPLOAD_BYTES, UPLOAD_TIME,
-    };
+    use crate::demo::workload::RPS_DEFAULT;
 
     fn of_minute(seed: u64, shape: Shape) -> Vec<Arrival> {
         Plan::new(seed, RPS_DEFAULT, shape).take_while(|a| a.at < Duration::from_secs(60)).collect()
@@ -206,6 +236,20 @@ mod tests {
             peaks = (peaks.0.max(ingest), peaks.1.max(export), peaks.2.max(ingest + export));
         }
         peaks
+    }
+
+    /// What is in flight by the plan is what the smallest limit has room for, beside the process.
+    #[test]
+    fn the_smallest_limit_is_that_of_the_shape() {
+        for shape in [Shape::Swap, Shape::Step, Shape::Ramp] {
+            let (ingest, export, _) = in_flight_peaks(shape);
+            let room = shape.limit_bytes_min(RPS_DEFAULT) - BASE_BYTES;
+            let ratio = room as f64 / ingest.max(export) as f64;
+            assert!((0.97..1.03).contains(&ratio), "{shape:?}: {ratio}");
+            assert!(shape.limit_bytes_min(1) < 34 << 20, "{shape:?}");
+        }
+        let saturated = |rps| Shape::Saturate.limit_bytes_min(rps) >> 20;
+        assert_eq!((saturated(1), saturated(5000)), (53, 53), "no rate, 16 clients");
     }
 
     #[test]
