@@ -6,7 +6,7 @@
 #[allow(dead_code, reason = "shared with the tests against a simulated limit")]
 mod support;
 
-use pool_controller::postmortem::PostMortem;
+use pool_controller::postmortem::{PostMortem, Record};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::path::Path;
@@ -38,6 +38,32 @@ fn run(flags: &[&str]) -> std::process::Output {
     output
 }
 
+/// A post-mortem file, which ends with the value.
+struct Ring(String);
+
+impl Ring {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ebbpool-limit-{}-{name}.ring", std::process::id()));
+        Self(path.to_str().expect("text").to_owned())
+    }
+
+    fn path(&self) -> &str {
+        &self.0
+    }
+
+    fn read(&self) -> Vec<Record> {
+        PostMortem::read(Path::new(&self.0)).expect("a ring").records
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        for file in [self.0.clone(), format!("{}.old", self.0)] {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
 fn number(summary: &Value, key: &str) -> u64 {
     summary[key].as_u64().unwrap_or_else(|| panic!("{key} in {summary}"))
 }
@@ -60,9 +86,9 @@ fn adaptive_pools_live_where_fixed_ones_are_killed() {
     assert_eq!(output.status.code(), Some(0), "{adaptive} {}", stderr(&output));
     assert!(100 * number(&adaptive, "completed") >= 99 * number(&adaptive, "offered"), "{adaptive}");
 
-    let ring = std::env::temp_dir().join(format!("ebbpool-limit-{}.ring", std::process::id()));
-    let ring = ring.to_str().expect("text");
-    let fixed = ["--json", "--limit", "192MiB", "--for", "60s", "--pools", "fixed", "--postmortem", ring];
+    let ring = Ring::new("killed");
+    let fixed =
+        ["--json", "--limit", "192MiB", "--for", "60s", "--pools", "fixed", "--postmortem", ring.path()];
     let output = carried(|| run(&fixed));
     let fixed = summary(&output);
     assert_eq!(output.status.code(), Some(1), "{fixed}");
@@ -70,22 +96,22 @@ fn adaptive_pools_live_where_fixed_ones_are_killed() {
     let killed_after_s = fixed["killed_after_s"].as_f64().expect("a time");
     assert!(killed_after_s < 60.0 && number(&fixed, "errors") > 0, "{fixed}");
     assert!(stderr(&output).contains("the kernel killed the service for memory"), "{}", stderr(&output));
-    let read = PostMortem::read(Path::new(ring)).expect("a ring");
-    let last = read.records.last().expect("it ticked before it was killed");
+    let records = ring.read();
+    let last = records.last().expect("it ticked before it was killed");
     assert!(last.share().is_some_and(|share| share > 0.7), "{last:?}");
     assert!(last.pools.iter().any(|pool| pool.name == "zstd.ctx" && pool.idle_bytes > 0), "{last:?}");
-    assert!(stderr(&output).contains(&format!("ebbpool postmortem {ring}")), "{}", stderr(&output));
-    for file in [ring.to_owned(), format!("{ring}.old")] {
-        let _ = std::fs::remove_file(file);
-    }
+    assert!(stderr(&output).contains(&format!("ebbpool postmortem {}", ring.path())), "{}", stderr(&output));
     let ends = ["completed", "shed", "errors", "timeouts"].map(|key| number(&fixed, key));
     assert_eq!(ends.iter().sum::<u64>(), number(&fixed, "offered"), "{fixed}");
 }
 
 #[test]
 fn a_limit_that_falls_while_it_runs_is_followed() {
+    const FALLEN: u64 = 160 << 20;
     let Some(_turn) = turn() else { return };
-    let flags = ["--json", "--limit", "256MiB", "--limit-after", "15s=160MiB", "--for", "40s"];
+    let ring = Ring::new("fall");
+    let mut flags = vec!["--json", "--limit", "256MiB", "--limit-after", "15s=160MiB", "--for", "40s"];
+    flags.extend(["--postmortem", ring.path()]);
     let output = carried(|| {
         let output = run(&flags);
         assert_eq!(number(&summary(&output), "oom_kills"), 0, "{}", stderr(&output));
@@ -93,8 +119,16 @@ fn a_limit_that_falls_while_it_runs_is_followed() {
     });
     let summary = summary(&output);
     assert_eq!(output.status.code(), Some(0), "{summary} {}", stderr(&output));
-    assert_eq!(number(&summary, "limit_after_bytes"), 160 << 20, "{summary}");
+    assert_eq!(number(&summary, "limit_after_bytes"), FALLEN, "{summary}");
     assert!(100 * number(&summary, "completed") >= 99 * number(&summary, "offered"), "{summary}");
+
+    let records = ring.read();
+    let fell = records.iter().position(|r| r.limit_bytes == Some(FALLEN)).expect("it saw the new limit");
+    let after = &records[fell..];
+    assert!(after.iter().all(|r| r.limit_bytes == Some(FALLEN)), "{after:?}");
+    let late = after.iter().filter(|r| r.at_ms - after[0].at_ms >= 5000);
+    assert!(late.clone().count() > 40, "it ticked on");
+    assert!(late.map(Record::share).all(|share| share.is_some_and(|share| share < 0.9)), "{after:?}");
 }
 
 #[test]

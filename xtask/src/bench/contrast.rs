@@ -15,7 +15,7 @@ use super::demo::{self, ALLOCATORS, Outcome, Trial};
 use super::figures::{list, number, text};
 use crate::counts::Counts;
 use crate::workspace::Workspace;
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use plan::{Plan, Way};
 use search::{Search, Smallest};
@@ -28,6 +28,7 @@ pub(crate) use document::{DATA, DOCUMENT, document};
 #[command(
     after_help = "Examples:\n  cargo xtask bench contrast            all of it, 45 to 60 minutes on two cores\n  \
     cargo xtask bench contrast --quick    one allocator, one round: whether it works; nothing is written\n  \
+    cargo xtask bench contrast --allocator jemalloc\n                                        its rows alone, measured anew\n  \
     cargo xtask bench contrast --report   the page again, from docs/contrast.json"
 )]
 pub(crate) struct Options {
@@ -37,6 +38,9 @@ pub(crate) struct Options {
     /// Runs beside each other while limits are searched; what is timed runs alone
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     at_once: u64,
+    /// This allocator alone, into the page that there is: 20 minutes
+    #[arg(long, value_name = "NAME", value_parser = ALLOCATORS, conflicts_with_all = ["quick", "report"])]
+    allocator: Option<String>,
     /// Runs nothing and writes the page anew
     #[arg(long)]
     report: bool,
@@ -48,8 +52,14 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         let data = super::read_json(&workspace.root.join(DATA))?;
         return write(workspace, &data).map(|()| true);
     }
-    let plan = if options.quick { Plan::quick() } else { Plan::full() };
-    let data = measure(workspace, &plan, usize::try_from(options.at_once)?)?;
+    let mut plan = if options.quick { Plan::quick() } else { Plan::full() };
+    let mut data = Value::Null;
+    if let Some(only) = &options.allocator {
+        plan.allocators.retain(|allocator| allocator == only);
+        data = super::read_json(&workspace.root.join(DATA))?;
+    }
+    let measured = measure(workspace, &plan, usize::try_from(options.at_once)?)?;
+    let data = if data.is_null() { measured } else { replaced(data, &measured)? };
     println!("\n{}", document::tables(&data)?);
     if !options.quick {
         write(workspace, &data)?;
@@ -86,6 +96,26 @@ fn wrong(data: &Value) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
+/// The figures that there are, with the rows that were measured anew in place of those that they repeat.
+fn replaced(mut data: Value, measured: &Value) -> Result<Value> {
+    let settings = |of: &Value| {
+        let mut settings = of.clone();
+        settings["rows"] = Value::Null;
+        settings
+    };
+    if settings(&data) != settings(measured) {
+        bail!("{DATA} was measured with other settings: all of it has to be measured anew");
+    }
+    for row in list(measured, "rows")? {
+        let is_same =
+            |known: &&mut Value| (&known["allocator"], &known["pools"]) == (&row["allocator"], &row["pools"]);
+        let known = data["rows"].as_array_mut().and_then(|rows| rows.iter_mut().find(is_same));
+        *known.with_context(|| format!("{DATA} has no row for {} · {}", row["allocator"], row["pools"]))? =
+            row.clone();
+    }
+    Ok(data)
+}
+
 fn write(workspace: &Workspace, data: &Value) -> Result<()> {
     super::write(workspace, (DATA, data), (DOCUMENT, document(data)?))
 }
@@ -107,7 +137,7 @@ struct Row {
 const SERVED_SHARE_MIN: f64 = 0.99;
 
 fn measure(workspace: &Workspace, plan: &Plan, at_once: usize) -> Result<Value> {
-    demo::build(workspace, &ALLOCATORS[..plan.allocators])?;
+    demo::build(workspace, &plan.allocators)?;
     let mut rows = rows(workspace, plan, at_once)?;
     // What is timed has the machine to itself, and takes turns.
     for round in 1..=plan.rounds {
@@ -148,7 +178,7 @@ fn timed(workspace: &Workspace, plan: &Plan, row: &Row, run: &plan::Run, round: 
 /// All rows, with the size of fixed pools that would have been best.
 fn rows(workspace: &Workspace, plan: &Plan, at_once: usize) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for allocator in &ALLOCATORS[..plan.allocators] {
+    for &allocator in &plan.allocators {
         for way in &plan.ways {
             let mut row = Row {
                 allocator,
@@ -250,5 +280,18 @@ mod tests {
         assert_eq!(wrong(&good), Vec::<String>::new(), "slow, and not wrong");
         assert_eq!(wrong(&[row("none", 1, None)]), ["glibc · none: 1 runs killed under 512 MiB"]);
         assert_eq!(wrong(&[row("adaptive", 0, None)]), ["glibc · adaptive: killed under 192 MiB"]);
+    }
+
+    #[test]
+    fn rows_measured_anew_take_the_place_of_those_they_repeat() {
+        let data = |rounds: u64, rows: &[(&str, u64)]| {
+            let row = |(pools, killed): &(&str, u64)| json!({"allocator": "glibc", "pools": pools, "killed": killed});
+            json!({"rounds": rounds, "rows": rows.iter().map(row).collect::<Vec<_>>()})
+        };
+        let known = data(3, &[("none", 1), ("adaptive", 2)]);
+        let of = |measured: &Value| replaced(known.clone(), measured).map_err(|error| error.to_string());
+        assert_eq!(of(&data(3, &[("adaptive", 7)])), Ok(data(3, &[("none", 1), ("adaptive", 7)])));
+        assert!(of(&data(2, &[("adaptive", 7)])).unwrap_err().contains("other settings"));
+        assert!(of(&data(3, &[("fixed", 7)])).unwrap_err().contains("no row"));
     }
 }

@@ -96,16 +96,35 @@ impl Trial {
     pub(crate) fn run(&self, workspace: &Workspace) -> Result<Outcome> {
         const TRIES: u32 = 3;
         for _ in 1..TRIES {
-            match self.run_once(workspace) {
+            match self.run_once(workspace, &[]) {
                 Ok(outcome) => return Ok(outcome),
                 Err(error) => println!("   not run, and repeated: {error:#}"),
             }
         }
-        self.run_once(workspace)
+        self.run_once(workspace, &[])
     }
 
-    fn run_once(&self, workspace: &Workspace) -> Result<Outcome> {
-        let summary = summary(&binary(workspace, self.allocator), &self.arguments(), self.seconds)
+    /// The same once, with one more flag, and with what the service recorded at each tick.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and if there is no record.
+    pub(crate) fn run_recorded(&self, workspace: &Workspace, flag: &str) -> Result<(Outcome, Value)> {
+        let Self { allocator, seed, .. } = self;
+        let ring = workspace.target.join(format!("bench/{allocator}-{seed}.ring"));
+        let ring = ring.to_str().context("the folder of builds has a name that is no text")?;
+        let outcome = self.run_once(workspace, &[flag, "--postmortem", ring])?;
+        let read =
+            Command::new(binary(workspace, allocator)).args(["postmortem", ring, "--json"]).output()?;
+        let said = || String::from_utf8_lossy(&read.stderr).trim().to_owned();
+        let records = serde_json::from_slice(&read.stdout).with_context(said)?;
+        std::fs::remove_file(ring)?;
+        Ok((outcome, records))
+    }
+
+    fn run_once(&self, workspace: &Workspace, flags: &[&str]) -> Result<Outcome> {
+        let mut arguments = self.arguments();
+        arguments.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        let summary = summary(&binary(workspace, self.allocator), &arguments, self.seconds)
             .with_context(|| self.to_string())?;
         let outcome = Outcome::of(&summary, self.rps * self.seconds).with_context(|| self.to_string())?;
         if summary["allocator"] != self.allocator {

@@ -1,6 +1,7 @@
 //! The matrix under a real limit: each shape of load, with each allocator, with the controller and without it.
 
 mod document;
+mod falls;
 
 use super::demo::{self, ALLOCATORS, Outcome, Trial};
 use crate::counts::Counts;
@@ -14,9 +15,10 @@ pub(crate) use document::{DATA, DOCUMENT, document};
 /// The matrix.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask bench limits                20 runs of each, about 40 minutes on two cores\n  \
+    after_help = "Examples:\n  cargo xtask bench limits                20 runs of each, about 45 minutes on two cores\n  \
     cargo xtask bench limits --runs 2 --load step --allocator glibc\n                                         \
-    some of them; nothing is written\n  cargo xtask bench limits --report       the page again, from docs/limits.json"
+    some of them; nothing is written\n  cargo xtask bench limits --falls        how a limit that falls is answered, alone: 8 minutes\n  \
+    cargo xtask bench limits --report       the page again, from docs/limits.json"
 )]
 pub(crate) struct Options {
     /// Runs of each; with fewer than the default, no file is written
@@ -31,13 +33,18 @@ pub(crate) struct Options {
     /// This allocator alone; writes no file
     #[arg(long, value_name = "NAME", value_parser = ALLOCATORS)]
     allocator: Option<String>,
+    /// The limit that falls alone, into the page that there is: minutes
+    #[arg(long, conflicts_with_all = ["load", "allocator", "runs"])]
+    falls: bool,
     /// Runs nothing and writes the page anew
-    #[arg(long, conflicts_with_all = ["load", "allocator"])]
+    #[arg(long, conflicts_with_all = ["load", "allocator", "falls"])]
     report: bool,
 }
 
 /// What the target asks for.
 const RUNS: u64 = 20;
+/// Of these, one takes a minute.
+const FALLS_RUNS: u64 = 5;
 /// Requests per second: the demo's own rate.
 const RPS: u64 = 400;
 /// One limit for all: the most that is lent in any shape is less than three fifths of it, and what fixed pools keep of
@@ -57,16 +64,24 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         let data = super::read_json(&workspace.root.join(DATA))?;
         return write(workspace, &data).map(|()| true);
     }
+    let at_once = usize::try_from(options.at_once)?;
+    if options.falls {
+        demo::build(workspace, &ALLOCATORS)?;
+        let mut data = super::read_json(&workspace.root.join(DATA))?;
+        data["falls"] = json!(falls::measure(workspace, &ALLOCATORS, FALLS_RUNS, at_once)?);
+        return write(workspace, &data).map(|()| true);
+    }
     let allocators: Vec<_> =
         ALLOCATORS.into_iter().filter(|a| is_chosen(options.allocator.as_ref(), a)).collect();
     demo::build(workspace, &allocators)?;
     let trials = trials(options.runs, &allocators, |load| is_chosen(options.load.as_ref(), load));
-    let outcomes = demo::run_all(workspace, &trials, usize::try_from(options.at_once)?)?;
-    let data = data(options.runs, &trials, &outcomes);
-    println!("\n{}", document::tables(&data)?);
+    let outcomes = demo::run_all(workspace, &trials, at_once)?;
+    let mut data = data(options.runs, &trials, &outcomes);
     if options.is_whole() {
+        data["falls"] = json!(falls::measure(workspace, &allocators, FALLS_RUNS, at_once)?);
         write(workspace, &data)?;
     }
+    println!("\n{}", document::tables(&data)?);
     Ok(true)
 }
 
@@ -179,7 +194,7 @@ mod tests {
     fn part_of_it_is_not_written() {
         let options = |runs, load: Option<&str>, allocator: Option<&str>| {
             let (load, allocator) = (load.map(str::to_owned), allocator.map(str::to_owned));
-            Options { runs, at_once: 2, load, allocator, report: false }
+            Options { runs, at_once: 2, load, allocator, falls: false, report: false }
         };
         assert!(options(RUNS, None, None).is_whole() && options(RUNS + 1, None, None).is_whole());
         assert!(!options(RUNS - 1, None, None).is_whole());

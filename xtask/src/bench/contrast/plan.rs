@@ -1,6 +1,6 @@
 //! What is run, how long, how often; and which size of fixed pools would have been best.
 
-use super::super::demo::Outcome;
+use super::super::demo::{ALLOCATORS, Outcome};
 use super::search::{LEAST_MIB, Search};
 
 /// Requests per second at the fixed rate: the demo's own.
@@ -55,8 +55,7 @@ pub(super) struct Run {
 
 /// Everything that is to be done.
 pub(super) struct Plan {
-    /// The first so many of all.
-    pub(super) allocators: usize,
+    pub(super) allocators: Vec<&'static str>,
     pub(super) ways: Vec<Way>,
     pub(super) rounds: u64,
     /// A limit under which nobody is killed, for what is timed.
@@ -73,7 +72,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn full() -> Self {
         Self {
-            allocators: 3,
+            allocators: ALLOCATORS.to_vec(),
             ways: Way::ALL.to_vec(),
             rounds: 3,
             ample_mib: 512,
@@ -88,7 +87,7 @@ impl Plan {
 
     pub(super) fn quick() -> Self {
         Self {
-            allocators: 1,
+            allocators: vec![ALLOCATORS[0]],
             rounds: 1,
             hindsight_runs: 1,
             saturated: Run { load: "saturate", seconds: 2 },
@@ -142,12 +141,12 @@ mod tests {
     #[test]
     fn the_whole_of_it_takes_an_hour_or_less_as_a_rule() {
         let plan = Plan::full();
-        let rows = plan.allocators as u64 * plan.ways.len() as u64;
+        let rows = plan.allocators.len() as u64 * plan.ways.len() as u64;
         let start_s = 1;
         let timed = rows * plan.rounds * (plan.saturated.seconds + plan.paced.seconds + 2 * start_s);
-        let sizes = plan.allocators as u64 * PERCENTS.len() as u64 * plan.hindsight_runs;
+        let sizes = plan.allocators.len() as u64 * PERCENTS.len() as u64 * plan.hindsight_runs;
         // As a rule adaptive pools alone shed so much that they serve under a larger limit than they live under.
-        let rows_searched = rows + plan.allocators as u64;
+        let rows_searched = rows + plan.allocators.len() as u64;
         let searched = rows_searched * (plan.search.probes_max() + plan.search.confirm) + sizes;
         let seconds = timed + searched * (plan.searched.seconds + start_s) / 2;
         assert!(seconds < 3600, "{seconds}");
