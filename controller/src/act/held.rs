@@ -6,6 +6,8 @@ use pool_core::{Author, Capacity, Eviction, Knob, Knobs, Priority, Reuse, Sampli
 /// A pool's knobs without who set them and why.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Held {
+    /// Of the knobs.
+    pub(super) generation: u64,
     pub(crate) capacity: Capacity,
     /// What the pool was built with: how many objects it may hold at most, and their floor, are its owner's word.
     pub(super) capacity_built: Capacity,
@@ -29,6 +31,7 @@ pub(crate) struct Base<T> {
 impl Held {
     pub(crate) fn of(knobs: &Knobs) -> Self {
         Self {
+            generation: knobs.generation,
             capacity: knobs.capacity.value,
             capacity_built: knobs.capacity.built,
             capacity_is_others: knobs.capacity.is_override(),

@@ -19,11 +19,18 @@ pub(super) struct Tuning {
     thinner: Option<u32>,
     evict_ratio: Option<Ratio>,
     leases_raised: bool,
+    /// What was wanted last, and the generation of the knobs then: while both are the same, there is nothing to do.
+    done: Option<(Wish, u64)>,
 }
 
 impl Tuning {
     /// Writes what `plan` wants; whether anything changed, or would have.
     pub(super) fn apply(&mut self, pool: &dyn Managed, held: &Held, plan: &PoolPlan, enforce: bool) -> bool {
+        let to_do = Some((Wish::of(plan), held.generation));
+        if self.done == to_do {
+            return false;
+        }
+        self.done = to_do;
         let mut writer = Writer { pool, enforce, changed: false };
         self.apply_sampling(&mut writer, held.sampling, plan);
         if let Some(eviction) = wanted_eviction(held.eviction.value, plan) {
@@ -55,6 +62,27 @@ impl Tuning {
             PRESSURE
         };
         writer.write(&mut self.sampling, held, Setting::Sampling(wanted), wanted, reason);
+    }
+}
+
+/// What a plan says of the knobs here.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Wish {
+    evict_ratio: Option<f64>,
+    reuse: Option<f64>,
+    cycle_ms: Option<u64>,
+    max_age_cycles: Option<u32>,
+    slice_us: Option<u64>,
+    sampling_thinner: Option<u32>,
+    leases: Option<LeaseWish>,
+}
+
+impl Wish {
+    fn of(plan: &PoolPlan) -> Self {
+        let PoolPlan {
+            evict_ratio, reuse, cycle_ms, max_age_cycles, slice_us, sampling_thinner, leases, ..
+        } = *plan;
+        Self { evict_ratio, reuse, cycle_ms, max_age_cycles, slice_us, sampling_thinner, leases }
     }
 }
 
