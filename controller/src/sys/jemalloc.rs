@@ -34,37 +34,33 @@ pub(crate) fn unused_pages() -> Option<UnusedPages> {
 
 /// Gives all unused pages back; whether jemalloc took the request.
 pub(crate) fn purge() -> bool {
-    call(c"arena.4096.purge", Read::<()>::Nothing, None::<u64>)
-}
-
-enum Read<'a, T> {
-    Nothing,
-    Into(&'a mut T),
+    call(c"arena.4096.purge", None, None)
 }
 
 fn read(name: &CStr) -> Option<usize> {
-    let mut value = 0_usize;
-    call(name, Read::Into(&mut value), None::<u64>).then_some(value)
+    let mut value = 0;
+    call(name, Some(&mut value), None).then_some(value)
 }
 
 fn write(name: &CStr, value: u64) -> Option<()> {
-    call(name, Read::<()>::Nothing, Some(value)).then_some(())
+    call(name, None, Some(value)).then_some(())
 }
 
-/// `T` and `U` are plain numbers.
-fn call<T, U>(name: &CStr, read: Read<'_, T>, mut write: Option<U>) -> bool {
-    let mut read_bytes = size_of::<T>();
-    let (old, old_bytes): (*mut c_void, *mut usize) = match read {
-        Read::Nothing => (ptr::null_mut(), ptr::null_mut()),
-        Read::Into(value) => (ptr::from_mut(value).cast(), &raw mut read_bytes),
+/// Reads and writes what a name stands for; whether jemalloc did. Numbers and not bytes: it takes them to be aligned.
+fn call(name: &CStr, old: Option<&mut usize>, mut new: Option<u64>) -> bool {
+    let mut old_bytes = size_of::<usize>();
+    let (old, old_bytes): (*mut c_void, *mut usize) = match old {
+        None => (ptr::null_mut(), ptr::null_mut()),
+        Some(value) => (ptr::from_mut(value).cast(), &raw mut old_bytes),
     };
-    let (new, new_bytes) = match &mut write {
+    let (new, new_bytes): (*mut c_void, usize) = match &mut new {
         None => (ptr::null_mut(), 0),
-        Some(value) => (ptr::from_mut(value).cast(), size_of::<U>()),
+        Some(value) => (ptr::from_mut(value).cast(), size_of::<u64>()),
     };
     // SAFETY: the name is a C string. jemalloc compares both sizes with that of what the name stands for: it writes at
     // most `old_bytes` to `old`, reads at most `new_bytes` from `new`, and refuses with a status where they differ. Both
-    // outlive the call, or are null, which means that nothing is read or written. It may be called from any thread.
+    // are numbers of that size, of which any bits are a value, and outlive the call, or are null, which means that nothing
+    // is read or written. It may be called from any thread.
     let status: c_int = unsafe { mallctl(name.as_ptr(), old, old_bytes, new, new_bytes) };
     status == 0
 }
@@ -93,8 +89,7 @@ mod tests {
 
     #[test]
     fn a_name_of_another_size_or_of_nothing_is_refused() {
-        let mut byte = 0_u8;
-        assert!(!call(c"arenas.page", Read::Into(&mut byte), None::<u64>));
+        assert_eq!(read(c"opt.abort"), None, "a flag of one byte");
         assert_eq!(read(c"no.such.figure"), None);
         assert!(read(c"arenas.page").is_some_and(usize::is_power_of_two));
         assert!(unused_pages().is_some() && purge());
