@@ -52,7 +52,7 @@ pub struct MemoryStatus {
     pub at_ms: u64,
     /// Ticks so far.
     pub tick: u64,
-    /// `observe`, `enforce` or `off`.
+    /// `observe`, `enforce`, `frozen` or `off`.
     pub mode: &'static str,
     /// The policy's name.
     pub policy: &'static str,
