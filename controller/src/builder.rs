@@ -3,13 +3,14 @@
 use crate::act::watchdog::LEASE;
 use crate::allocator::{self, Allocator};
 use crate::config::live::{Defaults, Live};
-use crate::config::{Config, ConfigError, Watched};
+use crate::config::{Config, ConfigError, Refused, Watched, read_instance};
 use crate::control_loop::{Controller, Notes};
 use crate::decide::{Decider, Policy, Tide};
 use crate::mode::{Mode, UnknownMode};
 use crate::postmortem::Ring;
 use crate::seen::Senses;
 use crate::sense::LimitSource;
+use crate::sense::host::host_name;
 use crate::shared::Shared;
 use crate::steering::Steering;
 use pool_core::Registry;
@@ -37,10 +38,16 @@ pub struct Builder {
     instance: Option<String>,
 }
 
-/// What tells this process from others, as long as nobody says: the environment's word, or the host's name.
-fn instance() -> String {
-    let said = std::env::var(Builder::INSTANCE_VARIABLE).ok().filter(|said| !said.is_empty());
-    said.or_else(crate::sense::host::host_name).unwrap_or_default()
+/// What tells this process from others, as long as no file says otherwise: the program's word, the environment's, or the
+/// host's name. Empty where that is not known.
+fn instance(by_program: Option<String>, by_environment: Option<OsString>) -> Result<String, Refused> {
+    if let Some(name) = by_program {
+        return read_instance("instance", name.into());
+    }
+    match by_environment.filter(|name| !name.is_empty()) {
+        Some(name) => read_instance(Builder::INSTANCE_VARIABLE, name),
+        None => Ok(host_name().unwrap_or_default()),
+    }
 }
 
 /// Takes lines.
@@ -194,8 +201,22 @@ impl Builder {
     }
 
     /// What tells this process from others of its service, for settings that are staged across processes: the variable
-    /// `EBBPOOL_INSTANCE` unless said otherwise here, or else the host's name, which is the pod's in Kubernetes. A file
-    /// of configuration may say another.
+    /// `EBBPOOL_INSTANCE` unless said otherwise here, or else, on Linux, the host's name, which is the pod's in Kubernetes.
+    /// 1 to 253 bytes; an empty variable says nothing. A file of configuration may say another.
+    ///
+    /// ```
+    /// use pool_controller::config::Config;
+    /// use pool_controller::{BuildError, Controller};
+    ///
+    /// let registry = pool_core::Registry::new();
+    /// let config = Config::default().pool("http.body", "staged.percent", "10")?;
+    /// let builder = || Controller::builder().registry(&registry).config(config.clone());
+    /// let mut controller = builder().instance("pod-7").build()?;
+    /// let status = controller.tick(std::time::Instant::now());
+    /// assert_eq!(status.config.as_ref().map(|config| config.instance.as_str()), Some("pod-7"));
+    /// assert!(matches!(builder().instance("").build(), Err(BuildError::Instance(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn instance(mut self, name: impl Into<String>) -> Self {
         self.instance = Some(name.into());
@@ -214,17 +235,23 @@ impl Builder {
         self
     }
 
-    /// Builds the controller. Nothing runs yet, and nothing is read but, unless one was named, whether the allocator is
-    /// glibc.
+    /// Builds the controller. Nothing runs yet, and no pool is looked at. Where the limit is to be read is found out, and
+    /// whether the allocator is glibc, unless one was named; the file of [`postmortem`](Self::postmortem) is made unless the
+    /// mode is off; and with a configuration the name of this [`instance`](Self::instance) is read.
     ///
     /// # Errors
-    /// [`BuildError`] without a registry, if `EBBPOOL_CONTROLLER` holds something else than a mode, or if the file
-    /// of configuration has errors.
+    /// [`BuildError`] without a registry, if `EBBPOOL_CONTROLLER` holds something else than a mode, if the file of
+    /// configuration has errors, if the name of this instance with a configuration is not one, or if the file of the last
+    /// five minutes cannot be made.
     pub fn build(self) -> Result<Controller, BuildError> {
         let registry = self.registry.ok_or(BuildError::NoRegistry)?;
         let config = self.config.transpose().map_err(BuildError::Config)?;
         let (limit, suspect_after) = (self.limit, self.lease_suspect_after);
-        let instance = self.instance.unwrap_or_else(instance);
+        let instance = match &config {
+            Some(_) => instance(self.instance, std::env::var_os(Self::INSTANCE_VARIABLE)),
+            None => Ok(String::new()),
+        };
+        let instance = instance.map_err(BuildError::Instance)?;
         let defaults = Defaults { mode: self.mode, limit, suspect_after, instance };
         let live = Live::new(config, self.watched, defaults);
         let mode = live.mode().overridden_by(self.environment.as_deref()).map_err(BuildError::UnknownMode)?;
@@ -269,6 +296,8 @@ pub enum BuildError {
     },
     /// The file of configuration has errors.
     Config(ConfigError),
+    /// What is to tell this process from others is no name: [`Builder::instance`], or the variable.
+    Instance(Refused),
 }
 
 impl fmt::Display for BuildError {
@@ -280,6 +309,7 @@ impl fmt::Display for BuildError {
             Self::UnknownMode(error) => error.fmt(f),
             Self::PostMortem { file, error } => write!(f, "postmortem {}: {error}", file.display()),
             Self::Config(error) => error.fmt(f),
+            Self::Instance(refused) => refused.fmt(f),
         }
     }
 }
@@ -297,6 +327,43 @@ mod tests {
         let builder = Builder::default().registry(&Registry::new()).environment(Some("on"));
         let text = builder.build().expect_err("no mode").to_string();
         assert_eq!(text, "EBBPOOL_CONTROLLER=\"on\" is unknown, allowed are off, observe and enforce");
+    }
+
+    #[test]
+    fn a_name_is_the_programs_or_the_environments_and_none_is_bent_or_lost() {
+        let told = |program: Option<&str>, environment: Option<&str>| {
+            instance(program.map(str::to_owned), environment.map(OsString::from))
+        };
+        assert_eq!(told(Some("a"), Some("b")).as_deref(), Ok("a"));
+        assert_eq!(told(None, Some("b")).as_deref(), Ok("b"));
+        assert_eq!(told(None, Some("")), told(None, None), "an empty variable says nothing");
+        for (program, environment, path) in [
+            (Some(""), Some("b"), "instance"),
+            (Some(&*"x".repeat(254)), None, "instance"),
+            (None, Some(&*"x".repeat(254)), "EBBPOOL_INSTANCE"),
+        ] {
+            let refused = told(program, environment).expect_err(path);
+            assert_eq!((refused.path.as_str(), &*refused.allowed), (path, "a text of 1 to 253 bytes"));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_no_text_is_refused_and_not_left_out() {
+        let bytes: OsString = std::os::unix::ffi::OsStringExt::from_vec(b"pod-\xff".to_vec());
+        let refused = instance(None, Some(bytes)).expect_err("no text");
+        assert!(
+            refused.to_string().starts_with("EBBPOOL_INSTANCE: \"pod-\u{fffd}\": not UTF-8"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_name_is_asked_for_only_if_there_is_a_configuration() {
+        let builder = || Builder::default().registry(&Registry::new()).environment(None).instance("");
+        assert!(builder().build().is_ok());
+        let error = builder().config(Config::default()).build().expect_err("no name");
+        assert!(matches!(error, BuildError::Instance(_)), "{error}");
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Handle {
         let said = said(time, reason)?;
         let shared = self.shared();
         let turn = shared.person.turn();
-        let settings = by_hand::settings(pool.name(), &pool.knobs(), fields)?;
+        let settings = by_hand::settings(&pool.knobs(), fields)?;
         let passes = Some(&shared.registry).filter(|_| !self.is_stalled());
         turn.set(&pool, settings, &said, passes).map_err(|error| no_end(&error))
     }

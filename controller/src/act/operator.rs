@@ -32,7 +32,7 @@ struct WrittenShare {
 impl WrittenShare {
     /// Has `split` follow: the share is written once, as knobs are.
     fn follow(split: &Arc<Split>, before: &[Self], config: &Config) -> Self {
-        let before = before.iter().find(|seen| seen.is(split)).and_then(|seen| seen.written.as_ref());
+        let before = before.iter().find(|seen| is(&seen.split, split)).and_then(|seen| seen.written.as_ref());
         let written = config.share(split.name());
         match &written {
             Some((share, reason)) if before != written.as_ref() => {
@@ -42,10 +42,6 @@ impl WrittenShare {
             _ => {}
         }
         Self { split: Arc::downgrade(split), written }
-    }
-
-    fn is(&self, split: &Arc<Split>) -> bool {
-        std::ptr::eq(self.split.as_ptr(), Arc::as_ptr(split))
     }
 }
 
@@ -68,7 +64,7 @@ impl Operator {
         let splits = here.splits;
         let are_same = are_same
             && self.shares.len() == splits.len()
-            && self.shares.iter().zip(splits).all(|(seen, split)| seen.is(split));
+            && self.shares.iter().zip(splits).all(|(seen, split)| is(&seen.split, split));
         if are_same && !is_new {
             return false;
         }
@@ -88,6 +84,7 @@ impl Operator {
         let told = config.pools().filter(|name| *name != "*" && !names.contains(name));
         self.unused = told.map(str::to_owned).collect();
         self.staged = config.staged(pools.iter().map(|pool| pool.name()), here);
+        self.misfits.extend(config.staged_misfits(pools.iter().map(|pool| pool.name()), here));
         let before = std::mem::take(&mut self.shares);
         self.shares = splits.iter().map(|split| WrittenShare::follow(split, &before, config)).collect();
         // Last: if a pool's code has panicked, all of it is tried again.
@@ -125,7 +122,7 @@ impl Operator {
         written
     }
 
-    /// Settings that do not fit their pool; what was there before is left.
+    /// Settings that do not fit their pool, where what was there before is left; and stages that cannot be followed here.
     pub(crate) fn misfits(&self) -> &[String] {
         &self.misfits
     }
@@ -150,7 +147,7 @@ impl Operator {
     }
 }
 
-/// Whether both are one pool, and not just of one name.
-fn is(one: &Weak<dyn Managed>, other: &Arc<dyn Managed>) -> bool {
+/// Whether both are one pool or split, and not just of one name.
+fn is<T: ?Sized>(one: &Weak<T>, other: &Arc<T>) -> bool {
     std::ptr::addr_eq(one.as_ptr(), Arc::as_ptr(other))
 }

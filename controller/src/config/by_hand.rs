@@ -2,8 +2,9 @@
 
 use super::fields;
 use super::settings::{self, KNOBS};
+use super::staged::Says;
 use super::units::{show_duration, show_exact};
-use super::{Config, Refused, suggest};
+use super::{Refused, suggest};
 use pool_core::{Capacity, Eviction, KnobKind, Knobs, LeaseLevel, Priority, Sampling, Setting};
 use std::collections::BTreeMap;
 
@@ -51,27 +52,21 @@ fn knob_fields() -> impl Iterator<Item = (&'static str, KnobKind)> + Clone {
 /// # Errors
 /// [`Refused`]: a field that no knob has, a value that is not allowed, values that do not go together or not with the
 /// pool, or no field at all.
-pub(crate) fn settings(
-    pool: &str,
-    now: &Knobs,
-    fields: &[(String, String)],
-) -> Result<Vec<Setting>, Refused> {
+pub(crate) fn settings(now: &Knobs, fields: &[(String, String)]) -> Result<Vec<Setting>, Refused> {
     let names = || knob_fields().map(|(field, _)| field);
     if fields.is_empty() {
         let allowed = names().collect::<Vec<_>>().join(", ");
         return Err(Refused::invalid("set", "", "there is no field in it", allowed));
     }
-    let mut config = Config::default();
+    let mut says = Says::default();
     for (field, value) in fields {
         if !names().any(|known| known == field) {
             let problem = format!("no knob has such a field{}", suggest::hint(field, names()));
             let allowed = names().collect::<Vec<_>>().join(", ");
             return Err(Refused::invalid(format!("set.{field}"), field.as_str(), problem, allowed));
         }
-        let shown = |refused: Refused| Refused { path: format!("set.{field}"), ..refused };
-        config = config.pool(pool, field, value).map_err(shown)?;
+        says.tell(field, &format!("set.{field}"), value)?;
     }
-    let Some(says) = config.pools.get(pool) else { return Ok(Vec::new()) };
     let wishes = settings::wishes(&says.own, &as_built(now), |_| String::new());
     wishes
         .into_iter()
@@ -176,7 +171,7 @@ mod tests {
         names.sort_unstable();
         known.sort_unstable();
         assert_eq!(names, known);
-        let settings = settings("a", &knobs, &shown).expect("what is shown is allowed");
+        let settings = settings(&knobs, &shown).expect("what is shown is allowed");
         let again: Vec<_> = settings.into_iter().flat_map(told).collect();
         assert!(
             shown.iter().all(|(field, value)| again.contains(&(field.as_str(), value.clone()))),
@@ -189,7 +184,7 @@ mod tests {
         let pool = FakePool::new("a");
         let small = Capacity::new(500, 1 << 20).expect("in range");
         pool.set_capacity(small, Change::policy("tide"));
-        let asked = settings("a", &pool.knobs(), &fields(&[("capacity.bytes", "64KiB"), ("weight", "7")]));
+        let asked = settings(&pool.knobs(), &fields(&[("capacity.bytes", "64KiB"), ("weight", "7")]));
         let capacity = Capacity::new(500, 64 << 10).expect("in range");
         let priority = Priority::new(7).expect("in range");
         assert_eq!(asked, Ok(vec![Setting::Capacity(capacity), Setting::Priority(priority)]));
@@ -222,7 +217,7 @@ mod tests {
                 "set.capacity.floor: \"5\": the number 5 is above objects; allowed: 0 to 4",
             ),
         ] {
-            let refused = settings("a", &knobs, &fields(set)).expect_err(expected).to_string();
+            let refused = settings(&knobs, &fields(set)).expect_err(expected).to_string();
             assert!(refused.starts_with(expected), "{refused}");
         }
     }

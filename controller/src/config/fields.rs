@@ -37,6 +37,9 @@ const fn field(path: &'static str, kind: Kind, doc: &'static str) -> Field {
     Field { path, kind, doc }
 }
 
+/// The name of a process: as long as that of a host may be.
+pub(super) const INSTANCE: Kind = Kind::Text { max: 253 };
+
 const SIZE: Kind = Kind::Size { min: 0, max: Capacity::BYTES_LIMIT };
 const OBJECTS: Kind = Kind::Whole { min: 0, max: Capacity::OBJECTS_LIMIT as u64 };
 
@@ -74,7 +77,7 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     field(
         "controller.instance",
-        Kind::Text { max: 253 },
+        INSTANCE,
         "What tells this process from others of its service, for `staged`. Left out: the builder's word, the variable \
          `EBBPOOL_INSTANCE`, or the host's name.",
     ),

@@ -23,6 +23,9 @@ const UNUSED_AFTER: Duration = Duration::from_secs(60);
 pub struct ConfigStatus {
     /// The file; `null` if the program built the configuration.
     pub path: Option<String>,
+    /// What tells this process from others of its service, for `staged`; empty if nobody has said and the host's name is
+    /// not known.
+    pub instance: String,
     /// When what is in force was read, milliseconds since the controller started.
     pub loaded_at_ms: u64,
     /// How many configurations have been in force.
@@ -33,7 +36,7 @@ pub struct ConfigStatus {
     pub needs_restart: Vec<&'static str>,
     /// Pools that are staged, and on which side this process is.
     pub staged: Vec<StagedStatus>,
-    /// Settings that do not fit the pool as it was built.
+    /// Settings that do not fit the pool as it was built, and stages that cannot be followed here.
     pub misfits: Vec<String>,
     /// Pools that are named and were not there for a minute.
     pub unused_pools: Vec<String>,
@@ -67,6 +70,11 @@ pub(crate) struct Live {
     loaded_at: Duration,
 }
 
+/// What tells this process from others.
+fn instance(config: &Config, defaults: &Defaults) -> String {
+    config.instance().map_or_else(|| defaults.instance.clone(), |instance| instance.to_string())
+}
+
 /// The fields that are no more what the controller was started with, and count after a restart only.
 fn needs_restart(started_with: LimitSource, now: LimitSource) -> Vec<&'static str> {
     if started_with == now { Vec::new() } else { vec!["controller.limit"] }
@@ -79,7 +87,8 @@ impl Live {
         let is_new = config.is_some();
         let config = config.unwrap_or_default();
         let path = path.or_else(|| config.file().map(str::to_owned));
-        let status = ConfigStatus { path, generation: u64::from(is_new), ..ConfigStatus::default() };
+        let (generation, instance) = (u64::from(is_new), instance(&config, &defaults));
+        let status = ConfigStatus { path, instance, generation, ..ConfigStatus::default() };
         let published = is_new.then(|| Arc::new(status.clone()));
         let limit_at_start = config.limit().unwrap_or(defaults.limit);
         Self {
@@ -141,9 +150,7 @@ impl Live {
         if self.published.is_none() {
             return;
         }
-        let instance = self.config.instance();
-        let instance = instance.as_deref().unwrap_or(&self.defaults.instance);
-        let here = Here { instance, splits: &registry.splits() };
+        let here = Here { instance: &self.status.instance, splits: &registry.splits() };
         if may_write && self.operator.follow(&registry.list(), &self.config, here, self.is_new) {
             self.is_new = false;
             self.status.staged = self.operator.staged().to_vec();
@@ -168,6 +175,7 @@ impl Live {
                     return false;
                 }
                 self.config = config;
+                self.status.instance = instance(&self.config, &self.defaults);
                 let limit = self.config.limit().unwrap_or(self.defaults.limit);
                 self.loaded_at = at;
                 self.status.needs_restart = needs_restart(self.limit_at_start, limit);

@@ -405,10 +405,25 @@ fn across_processes_the_instance_decides_and_the_file_may_name_it() {
     let mount = Mount::new(text);
     for (instance, side, weight) in [(named(true), "canary", 9), (named(false), "stable", 100)] {
         let mut rig = Rig::with(|builder| builder.config_file(mount.file()).instance(&instance));
-        assert_eq!(rig.config(0).staged[0].side, side);
+        let status = rig.config(0);
+        assert_eq!((status.staged[0].side, status.instance, status.misfits), (side, instance, vec![]));
         assert_eq!(rig.pool.knobs().priority.value.weight(), weight);
     }
     let mount = Mount::new(&format!("{text}controller: {{instance: {}}}\n", named(true)));
     let mut rig = Rig::with(|builder| builder.config_file(mount.file()).instance(named(false)));
     assert_eq!(rig.config(0).staged[0].side, "canary", "the file has the last word");
+    assert_eq!(rig.config(0).instance, named(true));
+    let defaults = Defaults {
+        mode: Mode::Enforce,
+        limit: LimitSource::Auto,
+        suspect_after: Duration::MAX,
+        instance: String::new(),
+    };
+    let mut nameless = Live::new(Some(Config::from_text("e.yaml", text).expect("allowed")), None, defaults);
+    nameless.follow(Duration::ZERO, &rig.registry, true);
+    let misfit = &nameless.status().expect("a configuration").misfits[0];
+    assert!(
+        misfit.starts_with("a: 50 % of processes are the canary's, and this one has no name"),
+        "{misfit}"
+    );
 }

@@ -45,13 +45,14 @@ pub use schema::{reference, schema};
 pub(crate) use settings::Wish;
 pub(crate) use staged::Here;
 pub use staged::StagedStatus;
+pub(crate) use values::read_instance;
 pub(crate) use watch::Watched;
 
 use crate::mode::Mode;
 use crate::sense::LimitSource;
 use fields::{CONTROLLER, POOL};
 use pool_core::{Knobs, Side};
-use staged::{STAGED, Says};
+use staged::Says;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -117,7 +118,7 @@ impl Config {
     /// [`Refused`]: there is no such field, or it may not have this value.
     pub fn controller(mut self, field: &str, value: &str) -> Result<Self, Refused> {
         let shown = format!("{CONTROLLER}{field}");
-        let (path, value) = values::told(CONTROLLER, field, &shown, value)?;
+        let (path, value) = values::read_field(CONTROLLER, field, &shown, value)?;
         self.controller.put(path, Set { value, line: None });
         Ok(self)
     }
@@ -135,29 +136,9 @@ impl Config {
     /// # Errors
     /// [`Refused`]: there is no such field, or it may not have this value.
     pub fn pool(mut self, name: &str, field: &str, value: &str) -> Result<Self, Refused> {
-        let shown = format!("pools.{name}.{field}");
-        let side = [Side::Stable, Side::Canary].into_iter().find_map(|side| {
-            let rest = field.strip_prefix(STAGED)?.strip_prefix(side.as_str())?.strip_prefix('.')?;
-            Some((side, rest))
-        });
-        let (path, read) = match side {
-            Some((_, rest)) => values::told_of_knob(rest, &shown, value)?,
-            None => values::told(POOL, field, &shown, value)?,
-        };
         let says = self.pools.entry(name.to_owned()).or_default();
-        let values = side.map_or(&mut says.own, |(side, _)| match side {
-            Side::Stable => &mut says.stable,
-            Side::Canary => &mut says.canary,
-        });
-        values.put(path, Set { value: read, line: None });
-        let problem = [Side::Stable, Side::Canary].into_iter().find_map(|side| says.on(side).floor_problem());
-        match problem {
-            None => Ok(self),
-            Some(problem) => {
-                let (problem, allowed) = problem.split_once("; allowed: ").unwrap_or((&problem, ""));
-                Err(Refused::invalid(shown, value, problem, allowed))
-            }
-        }
+        says.tell(field, &format!("pools.{name}.{field}"), value)?;
+        Ok(self)
     }
 
     /// The mode that it asks for.
@@ -244,13 +225,13 @@ impl Config {
 
     /// The knobs that it sets on a pool.
     pub(crate) fn wishes(&self, pool: &str, knobs: &Knobs, here: Here<'_>) -> Vec<Wish> {
-        let Some(counts) = self.counts(pool, here) else { return Vec::new() };
-        settings::wishes(&counts.values, knobs, |line| format!("{}{}", self.place(line), counts.note))
+        let Some(in_effect) = self.in_effect(pool, here) else { return Vec::new() };
+        settings::wishes(&in_effect.values, knobs, |line| format!("{}{}", self.place(line), in_effect.note))
     }
 
     /// Bytes that policies leave to a pool.
     pub(crate) fn floor_bytes(&self, pool: &str, here: Here<'_>) -> Option<u64> {
-        self.counts(pool, here)?.values.size("pools.*.floor")
+        self.in_effect(pool, here)?.values.size("pools.*.floor")
     }
 
     /// Where a value is told.

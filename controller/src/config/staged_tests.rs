@@ -95,6 +95,35 @@ fn beside_a_canary_each_part_counts_for_its_pool_whatever_the_name() {
 }
 
 #[test]
+fn a_stage_of_a_canary_itself_is_told_where_the_canary_stands_beside_its_pool() {
+    let registry = Registry::new();
+    let builder = Pool::builder("a").registry(&registry);
+    let _pool = builder.build_canary_with(Vec::<u8>::new, |canary| canary).expect("new names");
+    let splits = registry.splits();
+    let told = config(&format!("{FILE}  a@canary: {{staged: {{canary: {{weight: 11}}}}}}\n"));
+    let misfits = |splits| {
+        let here = Here { instance: "pod-1", splits };
+        told.staged_misfits(["a", "a@canary", "b"].into_iter(), here).collect::<Vec<_>>()
+    };
+    let expected = "a@canary: a canary has no stage of its own; allowed: staged of a (e.yaml:14)";
+    assert_eq!(misfits(&splits), [expected]);
+    assert_eq!(misfits(&[]), [""; 0], "a pool of that name may be any");
+}
+
+#[test]
+fn a_share_of_processes_without_names_is_told() {
+    let here = |instance| Here { instance, splits: &[] };
+    let misfits = |config: &Config, here| config.staged_misfits(["a"].into_iter(), here).collect::<Vec<_>>();
+    let expected = "a: 30 % of processes are the canary's, and this one has no name; allowed: controller.instance, or \
+                    EBBPOOL_INSTANCE (e.yaml:7)";
+    assert_eq!(misfits(&config(FILE), here("")), [expected]);
+    assert_eq!(misfits(&config(FILE), here("pod-1")), [""; 0]);
+    for all_or_none in ["percent: 0", "percent: 100"] {
+        assert_eq!(misfits(&config(&FILE.replace("percent: 30", all_or_none)), here("")), [""; 0]);
+    }
+}
+
+#[test]
 fn a_stage_without_a_salt_has_the_pools_name() {
     let told = config("version: 1\npools: {\"*\": {staged: {percent: 5}}}\n");
     let share = Share::percent(5.0).expect("a share");

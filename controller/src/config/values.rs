@@ -1,12 +1,13 @@
 //! The values that a configuration gives, by the path of their field.
 
 use super::Refused;
-use super::fields::{FIELDS, Field, knob_fields};
+use super::fields::{FIELDS, Field, INSTANCE, knob_fields};
 use super::node::{self, Node};
 use super::suggest;
 use super::units::{show_duration, show_exact};
 use super::value::{Kind, Value};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 /// A value and where it was told.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,8 +86,8 @@ fn show(value: &Value) -> String {
     }
 }
 
-/// Reads a field that a program told; `shown` is its path in errors.
-pub(super) fn told(
+/// Reads a field that a program or a person told; `shown` is its path in errors.
+pub(super) fn read_field(
     prefix: &str,
     field: &str,
     shown: &str,
@@ -94,16 +95,30 @@ pub(super) fn told(
 ) -> Result<(&'static str, Value), Refused> {
     let names = || FIELDS.iter().filter_map(|field| field.path.strip_prefix(prefix));
     let found = FIELDS.iter().find(|known| known.path.strip_prefix(prefix) == Some(field));
-    read_told(found, field, names(), shown, value)
+    read(found, field, names(), shown, value)
 }
 
-/// Reads a field of a knob that a program told for one side of a stage.
-pub(super) fn told_of_knob(field: &str, shown: &str, value: &str) -> Result<(&'static str, Value), Refused> {
+/// The same for a field of a knob, which one side of a stage may have.
+pub(super) fn read_knob_field(
+    field: &str,
+    shown: &str,
+    value: &str,
+) -> Result<(&'static str, Value), Refused> {
     let found = knob_fields().find(|(known, _)| *known == field).map(|(_, found)| found);
-    read_told(found, field, knob_fields().map(|(known, _)| known), shown, value)
+    read(found, field, knob_fields().map(|(known, _)| known), shown, value)
 }
 
-fn read_told(
+/// Reads the name of this process from elsewhere than a file; `shown` is where it was told.
+pub(crate) fn read_instance(shown: &str, name: OsString) -> Result<String, Refused> {
+    let refused = |name: &str, problem| Refused::invalid(shown, name, problem, INSTANCE.allowed());
+    let name = name.into_string().map_err(|name| refused(&name.to_string_lossy(), "not UTF-8"))?;
+    match INSTANCE.read(&Node::Text(name.clone())) {
+        Ok(_) => Ok(name),
+        Err(_) => Err(refused(&name, "not of this length")),
+    }
+}
+
+fn read(
     found: Option<&'static Field>,
     field: &str,
     names: impl Iterator<Item = &'static str> + Clone,
