@@ -1,6 +1,6 @@
 //! Pools with a canary beside them: how they stand, and the share as a person sets it for a time.
 
-use super::knobs::{Person, parse, person, refusal, told};
+use super::knobs::{Terms, parse, refusal, refused_at, terms};
 use super::{Admin, say};
 use crate::canary::{CanaryStatus, percent};
 use crate::config::{Refused, RefusedKind};
@@ -19,7 +19,7 @@ pub(super) async fn canary(State(admin): State<Admin>, Path(pool): Path<String>)
 }
 
 pub(super) async fn set(State(admin): State<Admin>, Path(pool): Path<String>, body: String) -> Response {
-    let (percent, Person { time, reason }) = match read(&body) {
+    let (percent, Terms { time, reason }) = match read(&body) {
         Ok(wanted) => wanted,
         Err(refused) => return refusal(&refused),
     };
@@ -70,12 +70,12 @@ fn answer(admin: &Admin, pool: &str) -> Response {
     .into_response()
 }
 
-fn read(body: &str) -> Result<(f64, Person), Refused> {
+fn read(body: &str) -> Result<(f64, Terms), Refused> {
     let document = parse(body)?;
-    let problem = |problem| told(&document, &problem);
+    let problem = |problem| refused_at(&document, &problem);
     let fields = document.root().fields(&["percent", "for", "reason", "by"]).map_err(problem)?;
     let wanted = fields.need("percent").map_err(problem)?;
     let wanted =
         wanted.number("a percentage; allowed: a number from 0 to 100", 0.0..=100.0).map_err(problem)?;
-    Ok((wanted, person(&document, &fields)?))
+    Ok((wanted, terms(&document, &fields)?))
 }

@@ -42,15 +42,15 @@ pub(super) async fn knobs(State(admin): State<Admin>, Path(pool): Path<String>) 
 }
 
 pub(super) async fn set(State(admin): State<Admin>, Path(pool): Path<String>, body: String) -> Response {
-    let change = match read(&body) {
-        Ok(change) => change,
+    let asked = match read(&body) {
+        Ok(asked) => asked,
         Err(refused) => return refusal(&refused),
     };
     let handle = admin.handle;
     // A cut makes room, which drops values: not on a thread that serves requests.
     let done = tokio::task::spawn_blocking(move || {
-        handle.override_knobs(&pool, &change.fields, change.person.time, &change.person.reason).map(|()| {
-            say(format_args!("{pool} by hand: {}", change.shown()));
+        handle.override_knobs(&pool, &asked.fields, asked.terms.time, &asked.terms.reason).map(|()| {
+            say(format_args!("{pool} by hand: {}", asked.shown()));
             answer(&handle, &pool)
         })
     });
@@ -130,65 +130,83 @@ pub(super) fn refusal(refused: &Refused) -> Response {
 
 /// What is asked for.
 #[derive(Debug)]
-struct Change {
+struct Asked {
     fields: Vec<(String, String)>,
-    person: Person,
+    terms: Terms,
 }
 
 /// For how long and why a person changes something.
 #[derive(Debug)]
-pub(super) struct Person {
+pub(super) struct Terms {
     pub(super) time: Duration,
     /// With who it is, if that was told.
     pub(super) reason: String,
 }
 
-impl Change {
+impl Asked {
+    /// One line, whatever the values are.
     fn shown(&self) -> String {
-        let fields: Vec<_> = self.fields.iter().map(|(field, value)| format!("{field} {value}")).collect();
-        format!("{} for {:?}: {:?}", fields.join(", "), self.person.time, self.person.reason)
+        let fields: Vec<_> = self.fields.iter().map(|(field, value)| format!("{field} {value:?}")).collect();
+        format!("{} for {:?}: {:?}", fields.join(", "), self.terms.time, self.terms.reason)
     }
 }
 
-fn read(body: &str) -> Result<Change, Refused> {
+fn read(body: &str) -> Result<Asked, Refused> {
     let document = parse(body)?;
-    let fields = document.root().fields(&["set", "for", "reason", "by"]).map_err(|p| told(&document, &p))?;
+    let fields =
+        document.root().fields(&["set", "for", "reason", "by"]).map_err(|p| refused_at(&document, &p))?;
     let set = fields.need("set").and_then(|at| at.entries("a map from fields to values"));
-    let set = set.map_err(|problem| told(&document, &problem))?;
+    let set = set.map_err(|problem| refused_at(&document, &problem))?;
     let scalar = |(field, at): (&str, crate::config::At<'_>)| match at.json() {
         Value::String(text) => Ok((field.to_owned(), text)),
         value @ (Value::Number(_) | Value::Bool(_)) => Ok((field.to_owned(), value.to_string())),
-        _ => Err(told(&document, &at.wrong("expected a value; allowed: a text, a number, true or false"))),
+        _ => {
+            let problem = at.wrong("expected a value; allowed: a text, a number, true or false");
+            Err(refused_at(&document, &problem))
+        }
     };
     let set = set.into_iter().map(scalar).collect::<Result<_, _>>()?;
-    Ok(Change { fields: set, person: person(&document, &fields)? })
+    Ok(Asked { fields: set, terms: terms(&document, &fields)? })
 }
 
 /// A body, which is JSON.
 pub(super) fn parse(body: &str) -> Result<Document, Refused> {
-    Document::parse("body", body).map_err(|error| refused_at(&error.path, &error.problem))
+    Document::parse("body", body).map_err(|error| refused(&error.path, &error.problem))
 }
 
 /// The fields that each change by a person has.
-pub(super) fn person(document: &Document, fields: &crate::config::Fields<'_>) -> Result<Person, Refused> {
-    let told = |problem: Problem| told(document, &problem);
+pub(super) fn terms(document: &Document, fields: &crate::config::Fields<'_>) -> Result<Terms, Refused> {
+    let refused = |problem: Problem| refused_at(document, &problem);
     let time = match fields.get("for") {
         None => Override::TIME_DEFAULT,
-        Some(at) => units::duration("for", at.text("a duration such as 10m").map_err(told)?)?,
+        Some(at) => units::duration("for", at.text("a duration such as 10m").map_err(refused)?)?,
     };
-    let reason = fields.need("reason").and_then(|at| at.text("why, in one line")).map_err(told)?;
-    let by = fields.get("by").map(|at| at.text("who")).transpose().map_err(told)?;
+    let reason = fields.need("reason").and_then(|at| at.text("why, in one line")).map_err(refused)?;
+    let by = fields.get("by").map(|at| at.text("who")).transpose().map_err(refused)?;
     let reason = by.map_or_else(|| reason.to_owned(), |by| format!("{by}: {reason}"));
-    Ok(Person { time, reason })
+    Ok(Terms { time, reason })
 }
 
-pub(super) fn told(document: &Document, problem: &Problem) -> Refused {
+/// The refusal of a body for what is wrong at a place in it.
+pub(super) fn refused_at(document: &Document, problem: &Problem) -> Refused {
     let error = document.error(problem);
-    refused_at(&error.path, &error.problem)
+    refused(&error.path, &error.problem)
 }
 
-fn refused_at(path: &str, said: &str) -> Refused {
+fn refused(path: &str, said: &str) -> Refused {
     let (problem, allowed) = said.split_once("; allowed: ").unwrap_or((said, "see GET /v1/openapi.json"));
     let path = if path.is_empty() { "body" } else { path };
     Refused::invalid(path, "", problem, allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_shown_in_one_line_whatever_its_values_are() {
+        let body = json!({"set": {"capacity.bytes": "64MiB\n# anything"}, "reason": "a look"}).to_string();
+        let shown = read(&body).expect("fields and a reason").shown();
+        assert_eq!(shown, r#"capacity.bytes "64MiB\n# anything" for 900s: "a look""#);
+    }
 }
