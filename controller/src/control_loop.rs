@@ -127,7 +127,7 @@ impl Controller {
             let mut status = self.history.record((at, mode), seen, None, &done, &self.shared.registry);
             status.inputs = Some(seen.inputs(self.act.knobs(), &done));
             status.config = self.live.status();
-            status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools.managed);
+            status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools);
             return self.shared.publish(status);
         }
         self.act.be(mode, &seen.pools.managed);
@@ -142,7 +142,7 @@ impl Controller {
         let done = self.act.carry_out(at, now, &seen.pools, &plan, inputs.limit_bytes);
         let mut status = self.history.record((at, mode), seen, Some(plan), &done, &self.shared.registry);
         status.config = self.live.status();
-        status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools.managed);
+        status.canaries = self.canaries.look(at, &self.shared.registry.splits(), &seen.pools);
         status.tick_time = began.elapsed();
         self.shared.lease.renew(at, inputs.limit_bytes);
         if let Some(ring) = &mut self.notes.ring {

@@ -10,18 +10,18 @@ use std::time::Duration;
 
 /// A percentile of fewer creates says nothing.
 const SAMPLES_MIN: u64 = 20;
-/// Looks that are kept at most.
-const LOOKS_MAX: u32 = 16;
+/// Looks that are kept are at least this part of a window apart.
+const LOOKS_A_WINDOW: u32 = 16;
 
 /// Timed creates by the lower bound of their time, ns.
-pub(crate) type Counts = BTreeMap<u64, u64>;
+pub(crate) type CreateTimes = BTreeMap<u64, u64>;
 
 /// Follows the histograms. Those that have no more creates than at the last look are not read again.
 #[derive(Debug, Default)]
 pub(crate) struct Creates {
-    looks: VecDeque<(Duration, Counts)>,
+    looks: VecDeque<(Duration, CreateTimes)>,
     /// Of all pools, now.
-    sum: Counts,
+    sum: CreateTimes,
     /// What of that each pool has, in their order; most have none.
     parts: Vec<Part>,
 }
@@ -55,7 +55,7 @@ impl Creates {
             self.looks.pop_front();
         }
         let p99 = self.looks.front().and_then(|(_, before)| percentile_99(before, &self.sum));
-        if self.looks.back().is_none_or(|(last, _)| at >= *last + window / LOOKS_MAX) {
+        if self.looks.back().is_none_or(|(last, _)| at >= *last + window / LOOKS_A_WINDOW) {
             self.looks.push_back((at, self.sum.clone()));
         }
         p99
@@ -63,13 +63,13 @@ impl Creates {
 }
 
 /// The times of one pool's creates.
-pub(crate) fn counts(times: &Lifetimes) -> Counts {
-    let mut counts = Counts::new();
-    add(&mut counts, times, u64::wrapping_add);
-    counts
+pub(crate) fn times(times: &Lifetimes) -> CreateTimes {
+    let mut sum = CreateTimes::new();
+    add(&mut sum, times, u64::wrapping_add);
+    sum
 }
 
-fn add(sum: &mut Counts, times: &Lifetimes, op: fn(u64, u64) -> u64) {
+fn add(sum: &mut CreateTimes, times: &Lifetimes, op: fn(u64, u64) -> u64) {
     for (from, _, count) in times.buckets() {
         let bucket = sum.entry(u64::try_from(from.as_nanos()).unwrap_or(u64::MAX)).or_default();
         *bucket = op(*bucket, count);
@@ -77,7 +77,7 @@ fn add(sum: &mut Counts, times: &Lifetimes, op: fn(u64, u64) -> u64) {
 }
 
 /// The 99th percentile of what came between, ns: the lower bound of its bucket. `None` if it is too little.
-pub(crate) fn percentile_99(before: &Counts, now: &Counts) -> Option<u64> {
+pub(crate) fn percentile_99(before: &CreateTimes, now: &CreateTimes) -> Option<u64> {
     // A pool that has gone takes its counts along.
     let new = |bucket: &u64, count: u64| count.saturating_sub(before.get(bucket).copied().unwrap_or(0));
     let total: u64 = now.iter().map(|(bucket, count)| new(bucket, *count)).sum();

@@ -73,7 +73,7 @@ pub mod sys;
 
 pub use admission::Admission;
 pub use builder::{BuildError, Builder};
-pub use canary::{CanaryEvidence, CanarySide, CanaryStatus, CanaryVerdict};
+pub use canary::{CanaryEvidence, CanaryShare, CanarySide, CanaryStatus, CanaryVerdict};
 pub use control_loop::{Controller, TICK};
 pub use mode::{Mode, UnknownMode};
 pub use moment::Moment;

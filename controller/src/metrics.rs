@@ -174,10 +174,10 @@ impl Collector for Metrics {
 /// What is set by hand is of this moment, the rest of the last tick.
 fn collect_changes(samples: &mut Samples, status: &Status, overrides: &[Override]) {
     for canary in &status.canaries {
-        samples.add("ebbpool_canary_share", &[&canary.pool], canary.percent / 100.0);
+        samples.add("ebbpool_canary_share", &[&canary.share.pool], canary.share.percent / 100.0);
         for verdict in CanaryVerdict::ALL {
             let is_it = f64::from(u8::from(verdict == canary.verdict));
-            samples.add("ebbpool_canary_verdict", &[&canary.pool, verdict.as_str()], is_it);
+            samples.add("ebbpool_canary_verdict", &[&canary.share.pool, verdict.as_str()], is_it);
         }
     }
     for staged in status.config.iter().flat_map(|config| &config.staged) {

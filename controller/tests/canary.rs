@@ -38,7 +38,7 @@ fn both_are_steered_within_one_budget() {
 
     // The page's figures are those of the pools: nothing is counted twice, and nothing between them is lost.
     let canary = &last.canaries[0];
-    assert_eq!((canary.pool.as_str(), canary.percent), ("body", 50.0));
+    assert_eq!((canary.share.pool.as_str(), canary.share.percent), ("body", 50.0));
     let gets = [pool.stable(), pool.canary()].map(|side| side.stats().gets.total());
     assert_eq!(gets.iter().sum::<u64>(), 80 * 64);
     assert!(gets.iter().all(|gets| (2200..2920).contains(gets)), "{gets:?}");

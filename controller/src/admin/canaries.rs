@@ -2,9 +2,8 @@
 
 use super::knobs::{Terms, parse, refusal, refused_at, terms};
 use super::{Admin, say};
-use crate::canary::{CanaryStatus, percent};
+use crate::canary::{CanaryShare, CanaryStatus};
 use crate::config::{Refused, RefusedKind};
-use crate::overrides::seconds;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +14,17 @@ pub(super) async fn canaries(State(admin): State<Admin>) -> Response {
 }
 
 pub(super) async fn canary(State(admin): State<Admin>, Path(pool): Path<String>) -> Response {
-    answer(&admin, &pool)
+    let split = match admin.handle.split_named(&pool) {
+        Ok(split) => split,
+        Err(refused) => return refusal(&refused),
+    };
+    let status = admin.handle.status();
+    let Some(seen) = status.canaries.iter().find(|canary| canary.share.pool == *pool) else {
+        let problem = "it was built a moment ago and no tick has seen it";
+        return refusal(&Refused::invalid("pool", pool, problem, "another try").of_kind(RefusedKind::Unable));
+    };
+    // As the last tick saw it, but with the share that is in force now.
+    Json(CanaryStatus { share: CanaryShare::of(&split), ..seen.clone() }).into_response()
 }
 
 pub(super) async fn set(State(admin): State<Admin>, Path(pool): Path<String>, body: String) -> Response {
@@ -48,26 +57,12 @@ pub(super) async fn clear(State(admin): State<Admin>, Path(pool): Path<String>) 
     }
 }
 
-/// As the last tick saw it, but with the share that is in force now.
+/// The share that is in force now. It waits for no tick: a change counts at once, even if the loop hangs.
 fn answer(admin: &Admin, pool: &str) -> Response {
-    let split = match admin.handle.split_named(pool) {
-        Ok(split) => split,
-        Err(refused) => return refusal(&refused),
-    };
-    let status = admin.handle.status();
-    let Some(seen) = status.canaries.iter().find(|canary| canary.pool == pool) else {
-        let problem = "it was built a moment ago and no tick has seen it";
-        return refusal(&Refused::invalid("pool", pool, problem, "another try").of_kind(RefusedKind::Unable));
-    };
-    let share = split.share();
-    Json(CanaryStatus {
-        percent: percent(share.value),
-        author: share.author.as_str(),
-        reason: share.reason,
-        left_s: share.expires_in.map(seconds),
-        ..seen.clone()
-    })
-    .into_response()
+    match admin.handle.split_named(pool) {
+        Ok(split) => Json(CanaryShare::of(&split)).into_response(),
+        Err(refused) => refusal(&refused),
+    }
 }
 
 fn read(body: &str) -> Result<(f64, Terms), Refused> {

@@ -9,11 +9,11 @@
 //! Under pools that are equal a round speaks against the canary at most as often as not. So the number of those that do
 //! is put to a sign test: `worse` if as many would come about in [`CHANCE`] of cases or less by the toss of a coin, of any of
 //! the two figures; `better` if none is worse and one is better by the same test; `equal` otherwise. With fewer than
-//! [`ROUNDS_MIN`] rounds that count it is `too little data`. Equal pools are called worse in less than one comparison of
-//! a hundred, also if the rounds of each are not alike; only rounds that follow from one another would make it more.
+//! [`ROUNDS_MIN`] rounds that count it is `too little data`. Equal pools are called worse in one comparison of a hundred at
+//! most, which is [`CHANCE`] for each of the two figures, also if the rounds of each are not alike; only rounds that follow
+//! from one another would make it more.
 
 use serde::Serialize;
-use std::collections::VecDeque;
 
 /// A round with fewer gets on one side does not count.
 pub(super) const GETS_MIN: u64 = 100;
@@ -56,7 +56,7 @@ impl CanaryVerdict {
 
 /// What one side did in one round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct RoundSide {
     pub(super) gets: u64,
     /// Gets that reused nothing.
     pub(super) missed: u64,
@@ -67,18 +67,18 @@ pub(super) struct Counts {
 /// One round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Round {
-    pub(super) stable: Counts,
-    pub(super) canary: Counts,
+    pub(super) stable: RoundSide,
+    pub(super) canary: RoundSide,
 }
 
 impl Round {
-    pub(super) fn counts(&self) -> bool {
+    fn has_enough_gets(&self) -> bool {
         self.stable.gets.min(self.canary.gets) >= GETS_MIN
     }
 }
 
 /// How the rounds speak of one figure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct CanaryEvidence {
     /// `missed` or `evicted`.
     pub figure: &'static str,
@@ -90,28 +90,37 @@ pub struct CanaryEvidence {
     pub needed: usize,
 }
 
-/// A figure by its name.
-type Figure = (&'static str, fn(&Counts) -> u64);
+/// What follows from some rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Comparison {
+    pub(super) verdict: CanaryVerdict,
+    /// Those that counted.
+    pub(super) rounds: usize,
+    pub(super) evidence: [CanaryEvidence; 2],
+}
 
-/// The verdict, the rounds that counted, and how they spoke.
-pub(super) fn compare(rounds: &VecDeque<Round>) -> (CanaryVerdict, usize, Vec<CanaryEvidence>) {
-    let counted: Vec<&Round> = rounds.iter().filter(|round| round.counts()).collect();
-    let needed = needed(counted.len());
-    let figures: [Figure; 2] = [("missed", |counts| counts.missed), ("evicted", |counts| counts.evicted)];
-    let evidence: Vec<_> = figures
-        .into_iter()
-        .map(|(figure, of)| {
-            let ratio = |counts: &Counts| of(counts) as f64 / counts.gets.max(1) as f64;
-            let differences = counted.iter().map(|round| ratio(&round.canary) - ratio(&round.stable));
-            let (mut against, mut in_favour) = (0, 0);
-            for difference in differences {
-                against += usize::from(difference > MARGIN);
-                in_favour += usize::from(difference < -MARGIN);
-            }
-            CanaryEvidence { figure, against, in_favour, needed }
-        })
-        .collect();
-    let verdict = if counted.len() < ROUNDS_MIN {
+/// A figure by its name.
+type Figure = (&'static str, fn(&RoundSide) -> u64);
+
+const FIGURES: [Figure; 2] = [("missed", |side| side.missed), ("evicted", |side| side.evicted)];
+
+/// Applies the rule.
+pub(super) fn compare(rounds: impl Iterator<Item = Round>) -> Comparison {
+    let mut evidence =
+        FIGURES.map(|(figure, _)| CanaryEvidence { figure, against: 0, in_favour: 0, needed: 0 });
+    let mut counted = 0;
+    for round in rounds.filter(Round::has_enough_gets) {
+        counted += 1;
+        for (figure, (_, of)) in evidence.iter_mut().zip(FIGURES) {
+            let ratio = |side: &RoundSide| of(side) as f64 / side.gets as f64;
+            let difference = ratio(&round.canary) - ratio(&round.stable);
+            figure.against += usize::from(difference > MARGIN);
+            figure.in_favour += usize::from(difference < -MARGIN);
+        }
+    }
+    let needed = needed(counted);
+    let evidence = evidence.map(|figure| CanaryEvidence { needed, ..figure });
+    let verdict = if counted < ROUNDS_MIN {
         CanaryVerdict::TooLittleData
     } else if evidence.iter().any(|figure| figure.against >= needed) {
         CanaryVerdict::Worse
@@ -120,26 +129,23 @@ pub(super) fn compare(rounds: &VecDeque<Round>) -> (CanaryVerdict, usize, Vec<Ca
     } else {
         CanaryVerdict::Equal
     };
-    (verdict, counted.len(), evidence)
+    Comparison { verdict, rounds: counted, evidence }
 }
 
 /// The least number of `rounds` that chance reaches in [`CHANCE`] of cases or less, where each is the toss of a coin; more
 /// than there are, if even all of them would not do.
 fn needed(rounds: usize) -> usize {
-    let all = 0.5_f64.powi(i32::try_from(rounds).unwrap_or(i32::MAX));
-    // From the top: the chance of exactly k, and of k or more.
-    let (mut exactly, mut tail, mut k) = (all, 0.0, rounds);
-    loop {
+    // From the top: the chance of exactly so many, and of so many or more.
+    let mut exactly = 0.5_f64.powi(i32::try_from(rounds).unwrap_or(i32::MAX));
+    let mut tail = 0.0;
+    for many in (0..=rounds).rev() {
         tail += exactly;
         if tail > CHANCE {
-            return k + 1;
+            return many + 1;
         }
-        if k == 0 {
-            return 0;
-        }
-        exactly *= k as f64 / (rounds - k + 1) as f64;
-        k -= 1;
+        exactly *= many as f64 / (rounds - many + 1) as f64;
     }
+    rounds + 1
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::served::{Answer, PATIENCE, Served};
 use pool_controller::Mode;
-use pool_core::Share;
+use pool_core::{Author, Pool, Share};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -45,6 +45,21 @@ fn both_sides_are_shown_and_the_share_is_moved_and_taken_back_by_hand() {
     let cleared = served.change("DELETE", LINES, "");
     assert_eq!((cleared.status, &body(&cleared)["percent"]), (200, &json!(0.0)));
     assert_eq!(served.change("DELETE", LINES, "").status, 404);
+}
+
+#[test]
+fn a_change_is_answered_at_once_also_if_no_tick_has_seen_the_pool() {
+    let served = Served::start(Mode::Enforce);
+    served.handle.shutdown();
+    let late =
+        Pool::builder("late").registry(&served.registry).build_canary_with(String::new, |canary| canary);
+    let late = late.expect("new names");
+    let put = served.change("PUT", "/v1/canaries/late", r#"{"percent": 30, "for": "10m", "reason": "x"}"#);
+    assert_eq!(late.split().share().author, Author::Person, "it is in force");
+    assert_eq!((put.status, &body(&put)["percent"]), (200, &json!(30.0)), "{}", put.body);
+    let cleared = served.change("DELETE", "/v1/canaries/late", "");
+    assert_eq!((cleared.status, &body(&cleared)["reason"]), (200, &json!("as built")));
+    assert_eq!(served.get("/v1/canaries/late").status, 503, "there is nothing to compare");
 }
 
 #[test]

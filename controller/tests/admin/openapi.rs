@@ -60,7 +60,11 @@ fn check(document: &Value, schema: &Value, answer: &Value, path: &str) {
 }
 
 fn schema_of(document: &Value, path: &str) -> Value {
-    let content = &document["paths"][path]["get"]["responses"]["200"]["content"];
+    schema_of_method(document, path, "get")
+}
+
+fn schema_of_method(document: &Value, path: &str, method: &str) -> Value {
+    let content = &document["paths"][path][method]["responses"]["200"]["content"];
     content.as_object().and_then(|types| types.values().next()).expect(path)["schema"].clone()
 }
 
@@ -82,6 +86,16 @@ fn answers_have_the_fields_that_the_document_says() {
     for path in paths {
         let answer = served.json(&path.replace("{pool}", "http.body"));
         check(&document, &schema_of(&document, path), &answer, path);
+    }
+    for path in ["/v1/canaries", "/v1/canaries/{pool}"] {
+        check(&document, &schema_of(&document, path), &served.json(&with_a_pool(path)), path);
+    }
+    for method in ["put", "delete"] {
+        let body = r#"{"percent": 30, "reason": "a test"}"#;
+        let path = "/v1/canaries/{pool}";
+        let answer = served.change(&method.to_uppercase(), &with_a_pool(path), body).body;
+        let answer = serde_json::from_str(&answer).expect("JSON");
+        check(&document, &schema_of_method(&document, path, method), &answer, method);
     }
     served.wait_for_a_tick();
     let stopped = served.json("/v1/pools?snapshot=stopped");
