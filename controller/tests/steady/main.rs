@@ -100,6 +100,39 @@ fn steady(count: usize) -> u64 {
     most
 }
 
+/// The same for pools with a canary beside them, in ticks between two rounds of their comparison, which begins anew
+/// every five seconds.
+fn steady_with_canaries(count: usize) -> u64 {
+    let registry = Registry::new();
+    let pair = |n: usize| {
+        let pair = Pool::builder(&format!("pool.{n}")).registry(&registry);
+        pair.build_canary_with(|| [0_u8; 64], |canary| canary).expect("distinct names")
+    };
+    let pairs: Vec<_> = (0..count).map(pair).collect();
+    let mut controller = controller(&registry, None);
+    let start = Instant::now();
+    let mut most = 0;
+    for tick in 0..20 {
+        let before = counting::allocations();
+        let status = controller.tick(start + Duration::from_millis(250) * tick);
+        assert_eq!(status.canaries.len(), count);
+        if tick >= 12 {
+            most = most.max(counting::allocations() - before);
+        }
+    }
+    drop(pairs);
+    most
+}
+
+#[test]
+fn a_steady_tick_allocates_the_reason_of_each_share_and_nothing_else_for_a_canary() {
+    let _turn = my_turn();
+    let (few, many) = (steady_with_canaries(10), steady_with_canaries(500));
+    // Lists grow, as below.
+    assert!(many <= few + 490 + 24, "{few} allocations for 10 canaries, {many} for 500");
+    println!("{few} allocations for 10 canaries, {many} for 500");
+}
+
 #[test]
 fn a_steady_tick_allocates_as_often_for_a_thousand_pools_as_for_ten() {
     let _turn = my_turn();
