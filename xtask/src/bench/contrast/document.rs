@@ -1,5 +1,6 @@
 //! The page, made from its data and nothing else: its tables, and its judgements too.
 
+mod both;
 mod prose;
 mod verdict;
 
@@ -40,7 +41,10 @@ pub(super) fn tables(data: &Value) -> Result<String> {
     }
     let mut out = "## In short\n\n".to_owned();
     for allocator in &allocators {
-        let _ = writeln!(out, "* **{allocator}**: {}.", judgement(&of(rows, allocator), served)?);
+        let _ = writeln!(out, "* **{allocator}**");
+        for sentence in judgements(&of(rows, allocator), served)? {
+            let _ = writeln!(out, "  * {sentence}");
+        }
     }
     let _ = writeln!(
         out,
@@ -134,14 +138,13 @@ const MEASURES: [Measure; 3] = [
     Measure { key: "mean_bytes", what: "mean memory", better: Better::Less, is_paced: true },
 ];
 
-/// The sentence on one allocator.
-fn judgement(rows: &[&Value], served: f64) -> Result<String> {
-    let mut parts = Vec::new();
-    for measure in &MEASURES {
-        parts.push(verdict(rows, measure, served)?);
-    }
-    parts.push(limits(rows)?);
-    Ok(parts.join("; "))
+/// What is to be said of one allocator.
+fn judgements(rows: &[&Value], served: f64) -> Result<Vec<String>> {
+    let mut said =
+        MEASURES.iter().map(|measure| verdict(rows, measure, served)).collect::<Result<Vec<_>>>()?;
+    said.push(limits(rows)?);
+    said.push(both::unbeaten(rows)?);
+    Ok(said)
 }
 
 /// Who serves under the least.
@@ -258,8 +261,8 @@ mod tests {
         shedding["completed_share"] = json!([1.0, 0.9899, 1.0]);
         let page = document(&data(&[none, shedding])).unwrap();
         for part in [
-            "p99 at the fixed rate: not judged, no pool completed 99 %;",
-            "mean memory: not judged, no pool completed 99 %;",
+            "p99 at the fixed rate: not judged, no pool completed 99 %\n",
+            "mean memory: not judged, no pool completed 99 %\n",
             "| adaptive | 56 | 95.00 % | ≤ 64 | 1000 | 98.99 % | 1.0 |",
             "| glibc | 1.00 | — |",
             "the smallest limit that serves: adaptive ≤ 64 MiB, none 128 MiB",
