@@ -1,7 +1,7 @@
 //! The registry: pools that share one grant, and the passes that reach all of them with one fence.
 //!
-//! It holds no handle of any pool, so a pool ends when its last handle does; finished pools are forgotten at their
-//! end, or at the next pass.
+//! It holds no handle of any pool, so a pool ends when its last handle does, or what it still lends comes back. Finished
+//! pools are forgotten at their end, at the next pass, or when so many pools have come that half of all may be finished.
 
 mod reclaim;
 mod roll;
@@ -74,6 +74,10 @@ impl Registry {
     /// ```
     pub fn register(&self, pool: Arc<dyn Managed>) -> Result<(), NameTaken> {
         let name: Box<str> = pool.name().into();
+        let is_overdue = self.roll().is_sweep_due();
+        if is_overdue {
+            self.forget_finished();
+        }
         // The name may be that of a pool that has ended and was not forgotten yet.
         let Err(pool) = self.roll().add(&name, pool) else { return Ok(()) };
         self.forget_if_finished(&name);
@@ -281,10 +285,8 @@ impl Registry {
     /// Takes out pools that have ended.
     pub(crate) fn forget_finished(&self) {
         let finished: Vec<_> = self.list().iter().filter(|pool| pool.is_finished()).map(Arc::clone).collect();
-        if !finished.is_empty() {
-            let stale = self.roll().remove_all(&finished);
-            drop(stale); // outside the lock, and then `finished`, which holds their last counts
-        }
+        let stale = self.roll().sweep(&finished);
+        drop(stale); // outside the lock, and then `finished`, which holds their last counts
     }
 
     /// Takes out the pool of that name, if it has ended.

@@ -1,7 +1,7 @@
 //! Who is registered: by the order of registration and by name, and as one list that is made when somebody asks.
 
 use crate::managed::Managed;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// All pools, in the order of their registration.
@@ -13,6 +13,8 @@ pub(super) struct Roll {
     all: BTreeMap<u64, Arc<dyn Managed>>,
     names: HashMap<Box<str>, u64>,
     registered: u64,
+    /// So many were left by the last sweep.
+    swept: usize,
     /// `None` since a pool came or went.
     list: Option<List>,
 }
@@ -52,11 +54,27 @@ impl Roll {
         Stale(self.list.take())
     }
 
+    /// Whether there are twice as many as the last sweep left: however many come, a sweep costs each of them two looks,
+    /// and those that have finished are never many more than the others were.
+    pub(super) fn is_sweep_due(&self) -> bool {
+        self.all.len() >= 2 * self.swept.max(SWEPT_MIN)
+    }
+
     /// Takes those out that are still there.
-    pub(super) fn remove_all(&mut self, gone: &[Arc<dyn Managed>]) -> Stale {
-        self.all.retain(|_, pool| !gone.iter().any(|gone| Arc::ptr_eq(gone, pool)));
+    pub(super) fn sweep(&mut self, gone: &[Arc<dyn Managed>]) -> Stale {
+        let before = self.all.len();
+        let gone: HashSet<_> = gone.iter().map(address).collect();
+        self.all.retain(|_, pool| !gone.contains(&address(pool)));
         let all = &self.all;
         self.names.retain(|_, number| all.contains_key(number));
-        Stale(self.list.take())
+        self.swept = all.len();
+        Stale(if self.swept < before { self.list.take() } else { None })
     }
+}
+
+/// For fewer pools no sweep is worth it.
+const SWEPT_MIN: usize = 16;
+
+fn address(pool: &Arc<dyn Managed>) -> *const () {
+    Arc::as_ptr(pool).cast()
 }

@@ -34,6 +34,23 @@ fn a_closed_pool_keeps_nothing_and_serves_on() {
 }
 
 #[test]
+fn pools_that_end_while_they_lend_do_not_pile_up_where_nobody_makes_passes() {
+    let registry = Registry::new();
+    let pool = |name: &str| Pool::builder(name).registry(&registry).build_with(String::new).unwrap();
+    let stay: Vec<_> = (0..100).map(|n| pool(&format!("stays.{n}"))).collect();
+    for n in 0..2000 {
+        let pool = pool(&format!("conn.{n}"));
+        let guard = pool.get();
+        drop(pool);
+        drop(guard);
+        let registered = registry.list().len();
+        assert!(registered <= 2 * (stay.len() + 1), "{registered} after {n}");
+    }
+    let names: Vec<_> = registry.list().iter().map(|pool| pool.name().to_owned()).collect();
+    assert!(stay.iter().all(|pool| names.iter().any(|name| name == pool.name())), "{names:?}");
+}
+
+#[test]
 fn it_comes_back_as_soon_as_the_last_object_is_home() {
     let registry = Registry::new();
     let census = Census::default();
