@@ -43,7 +43,8 @@ pub struct CanaryPool<T: Send + 'static, R: Recycler<T> = ByTrait> {
 impl<T: Send + 'static, R: Recycler<T>> CanaryPool<T, R> {
     /// Lends an object as [`Pool::get`] does, from the side that the share in force chooses for this get. The choice is
     /// as good as random, and follows from the salt and from how many threads and gets drew before. It costs an atomic
-    /// read, and unless the share is 0 or all some arithmetic more; no lock and no write that others see.
+    /// read, and unless the share is 0 or all some arithmetic more; no lock, and no write that others see but one at a
+    /// thread's first draw.
     ///
     /// # Panics
     /// As [`Pool::get`].
@@ -138,7 +139,8 @@ impl<T: Send + 'static, R: Recycler<T>> fmt::Debug for CanaryPool<T, R> {
 
 impl<R: Clone> PoolBuilder<R> {
     /// Builds the pool and a canary beside it, named as the pool with `@canary` behind it. `canary` is given the same
-    /// builder and may say what is to be different there. The share of gets that use the canary is 0 at first.
+    /// builder and may say what is to be different there; the registry is that of the pool in any case. The share of gets
+    /// that use the canary is 0 at first.
     ///
     /// See the example of [`CanaryPool`].
     ///
@@ -155,7 +157,7 @@ impl<R: Clone> PoolBuilder<R> {
         let split = Arc::new(Split::new(self.name()));
         let registry = self.registry_of().cloned();
         let create = Arc::new(create);
-        let second = canary(self.clone()).named(split.canary_name());
+        let second = canary(self.clone()).placed(split.canary_name(), registry.clone());
         let stable = self.build_with({
             let create = Arc::clone(&create);
             move || create()

@@ -1,7 +1,7 @@
 //! The share in force: read by each get, set by operators and people.
 
 use super::share::{ALL_POINTS, Share, Side, hash, is_below, mix};
-use crate::knobs::{Applied, Author, Change, Knob};
+use crate::knobs::{Applied, Author, Change, Knob, Layers};
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::sync::clock::{self, Instant};
 use crate::sync::{Mutex, PoisonError};
@@ -26,26 +26,17 @@ use std::fmt;
 pub struct Split {
     name: Box<str>,
     canary_name: Box<str>,
-    /// Of 2^32 points, how many are the canary's. Relaxed, as the salt: each stands for itself, and a get that sees one
-    /// of them a moment late has chosen as it would have a moment before.
+    /// Of 2^32 points, how many are the canary's. Relaxed, as the salt: a get beside a change may find the one new and the
+    /// other as it was, and chooses by a share with that salt which nobody set. It is a choice of a side, no more.
     threshold: AtomicU64,
     salt: AtomicU64,
-    layers: Mutex<Layers>,
+    state: Mutex<State>,
 }
 
-/// What was set, by [`Author`], and how many changes there were.
-#[derive(Default)]
-struct Layers {
+struct State {
+    layers: Layers<Share>,
+    /// Changes so far.
     generation: u64,
-    by_author: [Option<Layer>; 3],
-}
-
-struct Layer {
-    share: Share,
-    reason: String,
-    author: Author,
-    generation: u64,
-    until: Option<Instant>,
 }
 
 impl Split {
@@ -60,7 +51,7 @@ impl Split {
             canary_name,
             threshold: AtomicU64::new(built.threshold()),
             salt: AtomicU64::new(built.salt()),
-            layers: Mutex::new(Layers::default()),
+            state: Mutex::new(State::new(built)),
         }
     }
 
@@ -85,15 +76,10 @@ impl Split {
 
     /// Puts a share on its author's layer; seen by the next get of every thread.
     pub fn set(&self, share: Share, change: Change) -> Applied {
-        let author = change.author;
-        let (generation, in_force) = self.change(|layers, now| {
-            layers.generation += 1;
-            let generation = layers.generation;
-            // A time that the clock cannot express is never reached.
-            let until = change.ttl.and_then(|ttl| now.checked_add(ttl));
-            let layer = Layer { share, reason: change.reason, author, generation, until };
-            layers.by_author[author as usize] = Some(layer);
-            generation
+        let (generation, in_force) = self.change(|state, now| {
+            state.generation += 1;
+            state.layers.set(share, change, state.generation, now);
+            state.generation
         });
         Applied { generation, in_force: in_force.generation == generation }
     }
@@ -101,9 +87,9 @@ impl Split {
     /// Takes an author's layer off; whether there was one.
     #[allow(clippy::must_use_candidate, reason = "most call it for what it does")]
     pub fn withdraw(&self, author: Author) -> bool {
-        self.change(|layers, _| {
-            let there = layers.by_author[author as usize].take().is_some();
-            layers.generation += u64::from(there);
+        self.change(|state, _| {
+            let there = state.layers.clear(author);
+            state.generation += u64::from(there);
             there
         })
         .0
@@ -125,13 +111,14 @@ impl Split {
         Side::canary_if(is_below(hash(salt, key), threshold))
     }
 
-    fn change<O>(&self, f: impl FnOnce(&mut Layers, Instant) -> O) -> (O, Knob<Share>) {
+    fn change<O>(&self, f: impl FnOnce(&mut State, Instant) -> O) -> (O, Knob<Share>) {
         let now = clock::now();
         // If it is lost in a fork, the child has the share that its pool was built with.
-        let layers = self.layers.lock_or(Layers::default);
-        let mut layers = layers.unwrap_or_else(PoisonError::into_inner);
-        let output = f(&mut layers, now);
-        let knob = layers.in_force(built(&self.name), now);
+        let state = self.state.lock_or(|| State::new(built(&self.name)));
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        let output = f(&mut state, now);
+        state.generation += state.layers.expire(now);
+        let knob = state.layers.in_force(Author::Policy, now);
         // Under the lock, so that changes come into force in their order.
         self.salt.store(knob.value.salt(), Relaxed);
         self.threshold.store(knob.value.threshold(), Relaxed);
@@ -139,32 +126,9 @@ impl Split {
     }
 }
 
-impl Layers {
-    fn in_force(&mut self, built: Share, now: Instant) -> Knob<Share> {
-        for layer in &mut self.by_author {
-            if layer.as_ref().and_then(|layer| layer.until).is_some_and(|until| until <= now) {
-                *layer = None;
-                self.generation += 1;
-            }
-        }
-        match self.by_author.iter().rev().flatten().next() {
-            Some(layer) => Knob {
-                value: layer.share,
-                built,
-                generation: layer.generation,
-                author: layer.author,
-                reason: layer.reason.clone(),
-                expires_in: layer.until.map(|until| until.saturating_duration_since(now)),
-            },
-            None => Knob {
-                value: built,
-                built,
-                generation: 0,
-                author: Author::Operator,
-                reason: "as built".into(),
-                expires_in: None,
-            },
-        }
+impl State {
+    fn new(built: Share) -> Self {
+        Self { layers: Layers::new(built), generation: 0 }
     }
 }
 

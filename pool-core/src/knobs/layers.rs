@@ -51,9 +51,9 @@ impl Author {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    pub(crate) author: Author,
-    pub(crate) reason: String,
-    pub(crate) ttl: Option<Duration>,
+    author: Author,
+    reason: String,
+    ttl: Option<Duration>,
 }
 
 impl Change {
@@ -330,8 +330,9 @@ impl KnobSet {
     }
 }
 
+/// One value with its layers.
 #[derive(Clone, Debug)]
-struct Layers<T> {
+pub(crate) struct Layers<T> {
     built: T,
     /// By [`Author`]; boxed, because most knobs of most pools have none.
     layers: [Option<Box<Layer<T>>>; 3],
@@ -346,12 +347,12 @@ struct Layer<T> {
 }
 
 impl<T: Copy> Layers<T> {
-    fn new(built: T) -> Self {
+    pub(crate) fn new(built: T) -> Self {
         Self { built, layers: [None, None, None] }
     }
 
     /// Returns whose layer shows now.
-    fn set(&mut self, value: T, change: Change, generation: u64, now: Instant) -> Author {
+    pub(crate) fn set(&mut self, value: T, change: Change, generation: u64, now: Instant) -> Author {
         let at = change.author as usize;
         // A time that the clock cannot express is never reached.
         let until = change.ttl.and_then(|ttl| now.checked_add(ttl));
@@ -359,11 +360,13 @@ impl<T: Copy> Layers<T> {
         self.top(Author::Policy, now).map_or(Author::Policy, |layer| layer.change.author)
     }
 
-    fn clear(&mut self, author: Author) -> bool {
+    /// Whether there was one.
+    pub(crate) fn clear(&mut self, author: Author) -> bool {
         self.layers[author as usize].take().is_some()
     }
 
-    fn expire(&mut self, now: Instant) -> u64 {
+    /// Takes off what has expired; how many layers that were.
+    pub(crate) fn expire(&mut self, now: Instant) -> u64 {
         let mut expired = 0;
         for layer in &mut self.layers {
             if layer.as_ref().is_some_and(|l| l.has_expired(now)) {
@@ -383,7 +386,8 @@ impl<T: Copy> Layers<T> {
         layers.map(|layer| &**layer).find(|layer| !layer.has_expired(now))
     }
 
-    fn in_force(&self, floor: Author, now: Instant) -> Knob<T> {
+    /// What shows of the layers of `floor` and above.
+    pub(crate) fn in_force(&self, floor: Author, now: Instant) -> Knob<T> {
         match self.top(floor, now) {
             Some(layer) => Knob {
                 value: layer.value,

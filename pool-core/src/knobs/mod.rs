@@ -16,6 +16,8 @@ mod sampling;
 pub use capacity::Capacity;
 pub use error::KnobError;
 pub use eviction::Eviction;
+#[cfg(not(ebbpool_loom))]
+pub(crate) use layers::Layers;
 pub use layers::{Applied, Author, Change, Knob, KnobKind, KnobSet, Knobs, Setting};
 pub use priority::{Priority, Reuse};
 pub use ratio::Ratio;

@@ -169,8 +169,8 @@ impl<R> PoolBuilder<R> {
     }
 
     #[cfg(not(ebbpool_loom))]
-    pub(crate) fn named(self, name: &str) -> Self {
-        Self { name: name.to_owned(), ..self }
+    pub(crate) fn placed(self, name: &str, registry: Option<Registry>) -> Self {
+        Self { name: name.to_owned(), registry, ..self }
     }
 
     #[cfg(not(ebbpool_loom))]

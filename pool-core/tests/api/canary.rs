@@ -153,6 +153,18 @@ fn the_share_is_set_by_layers_and_a_persons_word_ends() {
 }
 
 #[test]
+fn both_are_in_the_registry_of_the_pool_whatever_is_said_of_the_canary() {
+    let (registry, other) = (Registry::new(), Registry::new());
+    let with_one = Pool::builder("bodies").registry(&registry);
+    let _pool = with_one.build_canary_with(String::new, |canary| canary.registry(&other)).expect("new names");
+    let _alone = Pool::builder("lines").build_canary_with(String::new, |canary| canary.registry(&other));
+    let names =
+        |registry: &Registry| registry.pools().iter().map(|pool| pool.name().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&registry), ["bodies", "bodies@canary"]);
+    assert!(names(&other).is_empty() && other.splits().is_empty());
+}
+
+#[test]
 fn both_are_in_the_registry_until_the_last_handle_is_gone() {
     let (registry, pool) = rig();
     let names = |registry: &Registry| {
