@@ -26,7 +26,7 @@ impl Entry<'_> {
         match &self.slot {
             Some(_) => Counters::add(counter, n),
             None => {
-                // Pairs with the acquire in `Totals::add`: who reads this sum knows that the operation has begun.
+                // Pairs with the acquire in `Lean::add`: who reads this sum knows that the operation has begun.
                 counter.fetch_add(n, Release);
             }
         }

@@ -41,11 +41,11 @@ impl Shared {
         let (capacity_objects, capacity_bytes) = self.account.credit.capacity();
         let idle_bytes = in_slots.1 + in_depot.1 + in_victim.1;
         Figures {
-            gets: total.outcomes.by_outcome(total.gets),
+            gets: total.by_outcome(),
             ghost_hits: self.account.ghosts.hits(),
             idle_objects: in_slots.0 + in_depot.0 + in_victim.0,
             idle_bytes,
-            lent_objects: total.gets.saturating_sub(total.kept + total.dropped),
+            lent_objects: total.lent(),
             lent_bytes: self.lent_bytes(total.flow_bytes, idle_bytes),
             capacity_objects,
             capacity_bytes,
@@ -68,7 +68,7 @@ impl Shared {
 
     /// Objects lent now, racing. Of a closed pool no slot of which is busy it is never too low.
     pub(crate) fn lent(&self) -> u64 {
-        let mut total = Totals::default();
+        let mut total = Lean::default();
         self.table.with_slots(|slots| slots.for_each(|slot| total.add(&slot.counters)));
         total.add(&self.outside.counters);
         total.lent()
@@ -77,19 +77,18 @@ impl Shared {
     /// Puts counters and levels together that the caller has read.
     fn sum(
         &self,
-        total: &Totals,
-        in_slots: Level,
-        in_depot: Level,
-        in_victim: Level,
+        Totals { lean: total, dropped: returns_dropped }: &Totals,
+        in_slots: Amount,
+        in_depot: Amount,
+        in_victim: Amount,
         slots: u64,
     ) -> PoolStats {
         let (capacity_objects, capacity_bytes) = self.account.credit.capacity();
         let (recorded, missed) = self.leases.counts();
         let (arms, lifetimes) = self.trials.summary(total.gets);
-        let returned = total.returned();
         let prefilled = self.prefilled.objects.load(Relaxed);
         let created = total.created + prefilled;
-        let mut dropped = total.dropped;
+        let mut dropped = *returns_dropped;
         for (sum, trimmed) in dropped.iter_mut().zip(&self.trimmed.objects) {
             *sum += trimmed.load(Relaxed);
         }
@@ -99,10 +98,10 @@ impl Shared {
         PoolStats {
             name: self.name.to_string(),
             consistent: false,
-            gets: total.outcomes().by_outcome(total.gets),
+            gets: total.by_outcome(),
             ghost_hits: self.account.ghosts.hits(),
             returns_kept: total.kept,
-            returns_dropped: total.dropped,
+            returns_dropped: *returns_dropped,
             created,
             prefilled,
             dropped,
@@ -113,10 +112,7 @@ impl Shared {
             victim_bytes: in_victim.1,
             cycles: self.cycles.count.load(Relaxed),
             lent_objects: total.lent(),
-            lent_bytes: self.lent_bytes(
-                total.created_bytes.wrapping_add(total.grown_bytes).wrapping_sub(total.dropped_bytes),
-                idle_bytes,
-            ),
+            lent_bytes: self.lent_bytes(total.flow_bytes, idle_bytes),
             condemned_objects: self.condemned.lock().unwrap_or_else(PoisonError::into_inner).len() as u64,
             condemned_bytes: self.trimmed.pending_bytes.load(Relaxed),
             capacity_objects,
@@ -126,7 +122,7 @@ impl Shared {
             imbalance: balance(created)
                 - balance(dropped.iter().sum())
                 - balance(idle_objects)
-                - (balance(total.gets) - balance(returned)),
+                - (balance(total.gets) - balance(total.kept + total.dropped)),
             duplicates: 0,
             arms,
             lifetimes,
@@ -173,7 +169,7 @@ impl Shared {
 }
 
 /// Adds `more` to `all` and says how much that was.
-fn append(all: &mut Vec<Seen>, more: &mut dyn Iterator<Item = Seen>) -> Level {
+fn append(all: &mut Vec<Seen>, more: &mut dyn Iterator<Item = Seen>) -> Amount {
     let before = all.len();
     all.extend(more);
     let added = &all[before..];
@@ -181,94 +177,62 @@ fn append(all: &mut Vec<Seen>, more: &mut dyn Iterator<Item = Seen>) -> Level {
 }
 
 /// Objects and bytes.
-type Level = (u64, u64);
+type Amount = (u64, u64);
 
+/// Counters of slots, and of what went on outside them.
 #[derive(Default)]
 struct Totals {
-    gets: u64,
-    kept: u64,
-    refilled: u64,
-    revived: u64,
-    created: u64,
-    bypassed: u64,
-    created_bytes: u64,
-    grown_bytes: u64,
+    lean: Lean,
     dropped: [u64; DropReason::ALL.len()],
-    dropped_bytes: u64,
 }
 
-impl Totals {
-    fn returned(&self) -> u64 {
-        self.kept + self.dropped.iter().sum::<u64>()
-    }
-
-    fn outcomes(&self) -> Outcomes {
-        let Self { refilled, revived, bypassed, created, .. } = *self;
-        Outcomes { refilled, revived, bypassed, created }
-    }
-
-    fn lent(&self) -> u64 {
-        self.gets.saturating_sub(self.returned())
-    }
-
-    fn add(&mut self, c: &Counters) {
-        // Returns before gets: a racing sum may then count a lease as lent that has ended, never the reverse.
-        // Acquire pairs with the release of operations outside (see `Entry::add`).
-        self.kept = self.kept.wrapping_add(c.kept.load(Acquire));
-        for (sum, n) in self.dropped.iter_mut().zip(&c.dropped) {
-            *sum += n.load(Acquire);
-        }
-        self.dropped_bytes = self.dropped_bytes.wrapping_add(c.dropped_bytes.load(Acquire));
-        self.created = self.created.wrapping_add(c.created.load(Acquire));
-        self.created_bytes = self.created_bytes.wrapping_add(c.created_bytes.load(Acquire));
-        self.grown_bytes = self.grown_bytes.wrapping_add(c.grown_bytes.load(Acquire));
-        self.revived = self.revived.wrapping_add(c.revived.load(Acquire));
-        self.bypassed = self.bypassed.wrapping_add(c.bypassed.load(Acquire));
-        self.refilled = self.refilled.wrapping_add(c.refilled.load(Acquire));
-        self.gets = self.gets.wrapping_add(c.gets.load(Acquire));
-    }
-}
-
-/// The part of [`Totals`] that is read all the time.
+/// The part of it that is read all the time.
 #[derive(Default)]
 struct Lean {
     gets: u64,
     kept: u64,
     dropped: u64,
-    outcomes: Outcomes,
-    /// Created and grown, less dropped.
-    flow_bytes: u64,
-}
-
-/// Gets that were not served from the magazine.
-#[derive(Default)]
-struct Outcomes {
     refilled: u64,
     revived: u64,
     bypassed: u64,
     created: u64,
+    /// Bytes that were created and grown, less what was dropped.
+    flow_bytes: u64,
+}
+
+impl Totals {
+    fn add(&mut self, c: &Counters) {
+        // Before the rest, and for its reasons.
+        for (sum, n) in self.dropped.iter_mut().zip(&c.dropped) {
+            *sum += n.load(Acquire);
+        }
+        self.lean.add(c);
+    }
 }
 
 impl Lean {
-    /// In the order of [`Totals::add`], and for its reasons.
     fn add(&mut self, c: &Counters) {
+        // Returns before gets: a racing sum may then count a lease as lent that has ended, never the reverse.
+        // Acquire pairs with the release of operations outside (see `Entry::add`).
         self.kept += c.kept.load(Acquire);
         self.dropped += c.dropped_total.load(Acquire);
         let flow = self.flow_bytes.wrapping_sub(c.dropped_bytes.load(Acquire));
         let flow = flow.wrapping_add(c.created_bytes.load(Acquire));
         self.flow_bytes = flow.wrapping_add(c.grown_bytes.load(Acquire));
-        self.outcomes.created += c.created.load(Acquire);
-        self.outcomes.revived += c.revived.load(Acquire);
-        self.outcomes.bypassed += c.bypassed.load(Acquire);
-        self.outcomes.refilled += c.refilled.load(Acquire);
+        self.created += c.created.load(Acquire);
+        self.revived += c.revived.load(Acquire);
+        self.bypassed += c.bypassed.load(Acquire);
+        self.refilled += c.refilled.load(Acquire);
         self.gets += c.gets.load(Acquire);
     }
-}
 
-impl Outcomes {
-    fn by_outcome(&self, gets: u64) -> Gets {
+    fn lent(&self) -> u64 {
+        self.gets.saturating_sub(self.kept + self.dropped)
+    }
+
+    fn by_outcome(&self) -> Gets {
         Gets {
-            hit: gets.saturating_sub(self.refilled + self.created),
+            hit: self.gets.saturating_sub(self.refilled + self.created),
             refill: self.refilled.saturating_sub(self.revived),
             victim: self.revived,
             created: self.created.saturating_sub(self.bypassed),

@@ -9,7 +9,6 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Objects and bytes as they were when the lock was last given back.
-#[derive(Default)]
 pub(crate) struct Mirror {
     objects: AtomicU64,
     bytes: AtomicU64,
