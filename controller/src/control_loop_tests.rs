@@ -183,19 +183,26 @@ fn pools_take_turns_to_be_looked_at_and_each_has_one_a_second() {
         rig.registry.register(Arc::clone(pool) as Arc<dyn Managed>).expect("a fresh name");
     }
     let site = Location::caller();
-    let lease = OpenLease { id: 1, site, age: Duration::from_secs(9), thread: None, span: None };
-    for pool in others.iter().chain([&rig.pool]) {
-        pool.set_suspects(Suspect::by_site([lease.clone()]));
-    }
-    let mut pools = SeenPools::default();
-    let mut known = |ms| {
+    let suspect =
+        Suspect::by_site([OpenLease { id: 1, site, age: Duration::from_secs(9), thread: None, span: None }]);
+    let (mut pools, mut looks) = (SeenPools::default(), 0);
+    let mut looked_at = |ms| {
+        looks += 1;
+        for pool in others.iter().chain([&rig.pool]) {
+            pool.set_suspects(vec![suspect[0].clone(); looks]);
+        }
         let now = (Duration::from_millis(ms), Instant::now());
         pools = rig.controller.senses.look(std::mem::take(&mut pools), now, &rig.registry).pools;
-        pools.iter().map(|pool| pool.suspect_sites).collect::<Vec<_>>()
+        let fresh = pools.iter().enumerate().filter(|(_, pool)| pool.suspect_sites == looks as u64);
+        fresh.map(|(at, _)| at).collect::<Vec<_>>()
     };
-    assert_eq!(known(0), [1, 0, 0, 0, 1], "a and e");
-    assert_eq!(known(250), [1, 1, 0, 0, 1]);
-    assert_eq!(known(999), [1, 1, 1, 1, 1], "late ones catch up");
+    assert_eq!([0, 250, 300].map(&mut looked_at), [vec![0, 4], vec![1], vec![]]);
+    let after_a_gap = [3000, 3250, 3500, 3750, 4000].map(looked_at);
+    assert_eq!(
+        after_a_gap,
+        [vec![2], vec![3], vec![0, 4], vec![1], vec![2]],
+        "a late tick has no more to do"
+    );
 }
 
 /// Says what the test tells it to.

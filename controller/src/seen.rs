@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 /// Suspects of a pool are looked up this often: it reads its whole table of leases for it.
 const SUSPECTS_EVERY: Duration = Duration::from_secs(1);
-/// The pools take turns, so that no tick has all of that to do. When each turn is due first, ms.
-const SUSPECTS_TURNS_MS: [u64; 4] = [0, 250, 500, 750];
+/// The pools take turns, so that no tick has all of that to do.
+const SUSPECTS_TURNS: u32 = 4;
 
 /// The senses of a controller.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ pub(crate) struct Senses {
     heap: Heap,
     creates: Creates,
     suspect_after: Duration,
-    /// When each turn is due.
-    suspects_due: [Duration; SUSPECTS_TURNS_MS.len()],
+    /// When the next turn is due, and which one.
+    suspects_due: (Duration, usize),
 }
 
 /// What was seen at one moment.
@@ -46,7 +46,7 @@ pub(crate) struct Seen {
     pub(crate) allocator: &'static str,
     pub(crate) grant_left_bytes: Option<i64>,
     pub(crate) pools: SeenPools,
-    suspects_looked_up: [bool; SUSPECTS_TURNS_MS.len()],
+    suspects_turn: Option<usize>,
 }
 
 impl Senses {
@@ -58,7 +58,7 @@ impl Senses {
             heap: Heap::of(allocator),
             creates: Creates::default(),
             suspect_after,
-            suspects_due: SUSPECTS_TURNS_MS.map(Duration::from_millis),
+            suspects_due: (Duration::ZERO, 0),
         }
     }
 
@@ -91,11 +91,8 @@ impl Senses {
         pools.look();
         let grant_left_bytes = registry.grant().left();
         let create_p99_ns = self.creates.p99_ns(at, &pools);
-        let suspects_looked_up = self.suspects_due.map(|due| at >= due);
-        for due in self.suspects_due.iter_mut().filter(|due| at >= **due) {
-            *due = at + SUSPECTS_EVERY;
-        }
-        pools.look_for_suspects(self.suspect_after, in_turn(&suspects_looked_up));
+        let suspects_turn = self.suspects_turn(at);
+        pools.look_for_suspects(self.suspect_after, in_turn(suspects_turn));
         let allocator = self.heap.name();
         Seen {
             memory,
@@ -105,21 +102,32 @@ impl Senses {
             allocator,
             grant_left_bytes,
             pools,
-            suspects_looked_up,
+            suspects_turn,
         }
+    }
+
+    /// One turn at a time, however late the tick: turns that were missed are put off.
+    fn suspects_turn(&mut self, at: Duration) -> Option<usize> {
+        let (due, turn) = self.suspects_due;
+        if at < due {
+            return None;
+        }
+        let next = at.max(due + SUSPECTS_EVERY / SUSPECTS_TURNS);
+        self.suspects_due = (next, (turn + 1) % SUSPECTS_TURNS as usize);
+        Some(turn)
     }
 }
 
 /// Whether it is the turn of the pool that stands there.
-fn in_turn(turns: &[bool]) -> impl Fn(usize) -> bool {
-    |at| turns[at % turns.len()]
+fn in_turn(turn: Option<usize>) -> impl Fn(usize) -> bool {
+    move |at| turn == Some(at % SUSPECTS_TURNS as usize)
 }
 
 impl Seen {
     /// Has each pool tell its listeners what is new, as often as suspects are looked up. They are somebody's code:
     /// what panics there has been printed, and ends nothing here.
     pub(crate) fn tell_suspects(&self) {
-        let is_its_turn = in_turn(&self.suspects_looked_up);
+        let is_its_turn = in_turn(self.suspects_turn);
         let pools = self.pools.managed.iter().enumerate().filter(|(at, _)| is_its_turn(*at));
         for (_, pool) in pools {
             let _ = catch_unwind(AssertUnwindSafe(|| pool.tell_suspects()));

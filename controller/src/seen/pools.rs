@@ -17,7 +17,7 @@ pub(crate) struct SeenPools {
     pools: Vec<SeenPool>,
     /// The list that they were last taken from. While it is the same one, the pools are.
     list: Option<Weak<[Arc<dyn Managed>]>>,
-    /// Whether it was another one the time before.
+    /// Whether the last [`meet`](Self::meet) found another list.
     pub(crate) are_others: bool,
 }
 
