@@ -7,6 +7,7 @@ use super::Source;
 use super::file::{KernelFile, Root};
 use super::level::{Events, Level, Usage};
 use super::locate::{self, CGROUP, Hierarchy, Membership, Version};
+use super::process::Machine;
 use super::reading::Why;
 
 /// The levels, looked up anew whenever the process has moved to another group.
@@ -18,7 +19,17 @@ pub(super) struct Chain {
     text: Option<String>,
     source: Source,
     levels: Vec<Level>,
+    /// Which of them bound last.
+    bound: Option<usize>,
     events: Events,
+}
+
+/// Limit and usage of one level.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    at: usize,
+    limit: u64,
+    usage: Usage,
 }
 
 /// The level that binds.
@@ -40,32 +51,43 @@ impl Chain {
             text: None,
             source: Source::Process,
             levels: Vec::new(),
+            bound: None,
             events: Events::default(),
         }
     }
 
     /// The level with the least bytes between usage and limit; `None` if none has a limit. A level that may
     /// have a limit and cannot be read goes before all others: it could be the tightest.
-    pub(super) fn tightest(&mut self, machine_bytes: Option<u64>) -> Result<Option<Found>, Why> {
+    ///
+    /// Which one binds changes only for one that is clearly tighter. Levels are read one after the other, so where two
+    /// leave the same room (a container alone in its pod, or memory with and without swap while none is used) noise
+    /// would choose, and each change starts the law's memory anew.
+    pub(super) fn tightest(&mut self, machine: &Machine) -> Result<Option<Found>, Why> {
         self.follow()?;
-        let mut best: Option<(u64, usize, u64, Usage)> = None;
+        let (mut tightest, mut last): (Option<Pair>, Option<Pair>) = (None, None);
         for (at, level) in self.levels.iter_mut().enumerate() {
-            let limit = match level.limit_bytes(machine_bytes) {
+            let limit = match level.limit_bytes(machine) {
                 Ok(None) => continue,
                 Ok(Some(limit)) => limit,
                 Err(why) => return Ok(Some(self.unreadable(at, Err(why.clone()), why))),
             };
-            match level.usage(limit) {
+            let usage = match level.usage(limit) {
+                Ok(usage) => usage,
                 Err(why) => return Ok(Some(self.unreadable(at, Ok(limit), why))),
-                Ok(usage) => {
-                    let room = limit.saturating_sub(usage.bytes);
-                    if best.as_ref().is_none_or(|(least, ..)| room < *least) {
-                        best = Some((room, at, limit, usage));
-                    }
-                }
+            };
+            let pair = Pair { at, limit, usage };
+            if tightest.is_none_or(|tightest| pair.room() < tightest.room()) {
+                tightest = Some(pair);
+            }
+            if self.bound == Some(at) {
+                last = Some(pair);
             }
         }
-        Ok(best.map(|(_, at, limit, usage)| self.found(at, Ok(limit), Ok(usage))))
+        let binds = last
+            .filter(|last| tightest.is_some_and(|other| !other.is_clearly_tighter_than(last)))
+            .or(tightest);
+        self.bound = binds.map(|pair| pair.at);
+        Ok(binds.map(|pair| self.found(pair.at, Ok(pair.limit), Ok(pair.usage))))
     }
 
     /// What has happened at any level since the first look.
@@ -102,6 +124,7 @@ impl Chain {
             Version::V2 => Source::CgroupV2,
         });
         self.levels = hierarchy.map_or_else(Vec::new, |found| levels(&self.root, &found));
+        self.bound = None;
         self.text = Some(text);
         Ok(())
     }
@@ -113,6 +136,19 @@ impl Chain {
 
     fn unreadable(&mut self, at: usize, limit: Result<u64, Why>, why: Why) -> Found {
         self.found(at, limit, Err(why))
+    }
+}
+
+/// Rooms that differ by less than one in this of the lower limit are the same.
+const SAME_ROOM: u64 = 64;
+
+impl Pair {
+    fn room(&self) -> u64 {
+        self.limit.saturating_sub(self.usage.bytes)
+    }
+
+    fn is_clearly_tighter_than(&self, other: &Self) -> bool {
+        self.room() + self.limit.min(other.limit) / SAME_ROOM < other.room()
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::file::{KernelFile, Root};
 use super::locate::Version;
+use super::process::Machine;
 use super::reading::{Why, at_most, nonzero};
 use std::path::Path;
 
@@ -13,6 +14,8 @@ use std::path::Path;
 pub(super) struct Level {
     /// The group relative to the mount, `/` for the mount itself.
     pub(super) name: String,
+    /// Whether it bounds memory and swap together.
+    with_swap: bool,
     files: Files,
     hold: LimitHold,
     events: Events,
@@ -44,7 +47,8 @@ enum Files {
 #[derive(Debug)]
 struct V1Rest {
     failures: KernelFile,
-    oom: KernelFile,
+    /// Memory and swap together have none: kills are counted once, by memory.
+    oom: Option<KernelFile>,
     peak: KernelFile,
 }
 
@@ -77,7 +81,7 @@ impl Level {
                 let visible = limit.exists() || usage.exists();
                 let rest = V1Rest {
                     failures: file("memory.failcnt"),
-                    oom: file("memory.oom_control"),
+                    oom: Some(file("memory.oom_control")),
                     peak: file("memory.max_usage_in_bytes"),
                 };
                 let hidden = topmost.then_some(HIDDEN[0]);
@@ -93,7 +97,7 @@ impl Level {
                 )
             }
         };
-        visible.then(|| Self::of(name, files))
+        visible.then(|| Self::of(name, files, false))
     }
 
     /// Version 1 can bound memory and swap together as well, and kills at that limit however little memory is in use.
@@ -106,16 +110,17 @@ impl Level {
         }
         let rest = V1Rest {
             failures: file("memory.memsw.failcnt"),
-            oom: file("memory.memsw.oom_control"), // there is none: kills are counted once, by memory
+            oom: None,
             peak: file("memory.memsw.max_usage_in_bytes"),
         };
         let (usage, stat) = (file("memory.memsw.usage_in_bytes"), file("memory.stat"));
         let files = Files::V1 { limit, hidden: topmost.then_some(HIDDEN[1]), usage, stat, rest };
-        Some(Self::of(format!("{name} with swap"), files))
+        Some(Self::of(format!("{name} with swap"), files, true))
     }
 
-    fn of(name: String, files: Files) -> Self {
-        let mut level = Self { name, files, hold: LimitHold::default(), events: Events::default() };
+    fn of(name: String, files: Files, with_swap: bool) -> Self {
+        let (hold, events) = (LimitHold::default(), Events::default());
+        let mut level = Self { name, with_swap, files, hold, events };
         level.events = level.read_events();
         level
     }
@@ -127,10 +132,11 @@ impl Level {
 
     /// The limit in force: a lower one at once, a higher one when two reads in a row agree that it rose.
     /// `None`: there is none, or one that the machine cannot reach.
-    pub(super) fn limit_bytes(&mut self, machine_bytes: Option<u64>) -> Result<Option<u64>, Why> {
+    pub(super) fn limit_bytes(&mut self, machine: &Machine) -> Result<Option<u64>, Why> {
         let lowest = self.files.lowest_limit_bytes()?;
+        let reach = machine.reach_bytes(self.with_swap);
         let out_of_reach =
-            |bytes: &u64| *bytes >= SENTINEL_BYTES || machine_bytes.is_some_and(|m| *bytes > m);
+            |bytes: &u64| *bytes >= SENTINEL_BYTES || reach.is_some_and(|reach| *bytes > reach);
         let limit = lowest.filter(|bytes| !out_of_reach(bytes)).map(nonzero).transpose()?;
         Ok(self.hold.next(limit))
     }
@@ -174,7 +180,7 @@ impl Level {
         let before = self.events;
         match &mut self.files {
             Files::V1 { rest, .. } => {
-                let [kills] = rest.oom.keyed(["oom_kill"]).unwrap_or_default();
+                let kills = rest.oom.as_mut().and_then(|oom| oom.keyed(["oom_kill"]).ok()?[0]);
                 let oom_kills = kills.unwrap_or(before.oom_kills);
                 // Version 1 counts no out-of-memory events apart from kills.
                 Events { oom_kills, max: rest.failures.number().unwrap_or(before.max), oom: oom_kills }

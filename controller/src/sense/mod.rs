@@ -152,7 +152,7 @@ impl MemorySensor {
         let rss = self.process.rss_bytes(&machine);
         match self.source {
             LimitSource::Simulated(limit) => self.simulated(limit, rss),
-            LimitSource::Auto => match self.chain.tightest(machine.total_bytes.as_ref().ok().copied()) {
+            LimitSource::Auto => match self.chain.tightest(&machine) {
                 Ok(None) => {
                     let limit = self.without_limit(&rss, &machine);
                     self.of_process(Source::Process, limit, rss.clone(), rss)

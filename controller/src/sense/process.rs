@@ -14,9 +14,20 @@ pub(super) struct ProcessFiles {
 
 /// The machine's memory.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_field_names, reason = "a unit is the end of a name")]
 pub(super) struct Machine {
     pub(super) total_bytes: Result<u64, Why>,
     pub(super) available_bytes: Result<u64, Why>,
+    /// None, unless it is told.
+    pub(super) swap_bytes: u64,
+}
+
+impl Machine {
+    /// What can be in use at most: of memory, or of memory and swap together. `None` if that is not known.
+    pub(super) fn reach_bytes(&self, with_swap: bool) -> Option<u64> {
+        let total = *self.total_bytes.as_ref().ok()?;
+        Some(if with_swap { total.saturating_add(self.swap_bytes) } else { total })
+    }
 }
 
 impl ProcessFiles {
@@ -44,11 +55,11 @@ impl ProcessFiles {
         peak?.checked_mul(1024).filter(|bytes| *bytes > 0)
     }
 
-    /// `MemTotal` and `MemAvailable`.
+    /// `MemTotal`, `MemAvailable` and `SwapTotal`.
     pub(super) fn machine(&mut self) -> Machine {
-        match self.meminfo.keyed(["MemTotal", "MemAvailable"]) {
-            Err(why) => Machine { total_bytes: Err(why.clone()), available_bytes: Err(why) },
-            Ok([total, available]) => {
+        match self.meminfo.keyed(["MemTotal", "MemAvailable", "SwapTotal"]) {
+            Err(why) => Machine { total_bytes: Err(why.clone()), available_bytes: Err(why), swap_bytes: 0 },
+            Ok([total, available, swap]) => {
                 let bytes = |kib: Option<u64>, key| {
                     let bytes = kib.ok_or_else(|| self.meminfo.lacks(key))?.checked_mul(1024);
                     bytes.ok_or_else(|| self.meminfo.unparsable(key))
@@ -58,7 +69,8 @@ impl ProcessFiles {
                     let Ok(total) = total_bytes else { return Ok(available) };
                     at_most(available, "above MemTotal,", total)
                 });
-                Machine { total_bytes, available_bytes }
+                let swap_bytes = swap.unwrap_or(0).saturating_mul(1024);
+                Machine { total_bytes, available_bytes, swap_bytes }
             }
         }
     }
@@ -78,12 +90,16 @@ mod tests {
         (files.rss_bytes(&machine), machine)
     }
 
-    const MEMINFO: &str = "MemTotal:  4096 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\n";
+    const MEMINFO: &str = "MemTotal:  4096 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\nSwapTotal: 2048 kB\n";
 
     #[test]
     fn pages_and_kibibytes_become_bytes() {
         let (rss, machine) = read("765 418 390 5 0 123 0\n", MEMINFO);
         assert_eq!(rss, Ok(418 * 4096));
+        assert_eq!(
+            [false, true].map(|with_swap| machine.reach_bytes(with_swap)),
+            [Some(4 << 20), Some(6 << 20)]
+        );
         assert_eq!((machine.total_bytes, machine.available_bytes), (Ok(4 << 20), Ok(1 << 20)));
     }
 

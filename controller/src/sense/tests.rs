@@ -79,6 +79,51 @@ fn another_level_binds_when_a_neighbour_grows() {
     assert_eq!(sensor.sample().level, "/kubepods/pod1");
 }
 
+/// `docker run --memory 256m --memory-swap 256m`: two limits that are the same, whose usages are read one after the other.
+#[test]
+fn of_two_levels_with_the_same_room_one_binds() {
+    let tree = Scratch::copy_of("v1-swap");
+    let file = |name: &str| format!("/sys/fs/cgroup/memory/docker/abc/memory.{name}");
+    tree.write(&file("memsw.limit_in_bytes"), "268435456");
+    let mut sensor = sensor(tree.path());
+    let mut level = |memory_kib: u64, with_swap_kib: u64| {
+        tree.write(&file("usage_in_bytes"), &(memory_kib << 10).to_string());
+        tree.write(&file("memsw.usage_in_bytes"), &(with_swap_kib << 10).to_string());
+        sensor.sample().level
+    };
+    let noise = [(163_840, 163_840), (163_840, 163_904), (164_000, 163_840), (164_000, 165_000)];
+    assert_eq!(noise.map(|(memory, with_swap)| level(memory, with_swap)), ["/docker/abc"; 4]);
+    assert_eq!(level(163_840, 180_224), "/docker/abc with swap", "16 MiB are in swap");
+    let noise = [(179_000, 179_000), (179_100, 179_000), (179_000, 179_100)];
+    assert_eq!(noise.map(|(memory, with_swap)| level(memory, with_swap)), ["/docker/abc with swap"; 3]);
+}
+
+#[test]
+fn memory_and_swap_together_reach_further_than_memory() {
+    const GIB: u64 = 1 << 30;
+    let tree = Scratch::copy_of("v1-swap");
+    let mut sensor = sensor(tree.path());
+    let mut bound_with_swap = |swap: u64| {
+        tree.write(
+            "/proc/meminfo",
+            &format!("MemTotal: {0} kB\nMemAvailable: {0} kB\nSwapTotal: {1} kB\n", 8 << 20, swap >> 10),
+        );
+        for (name, bytes) in
+            [("limit", 6 * GIB), ("usage", 4 * GIB), ("memsw.limit", 10 * GIB), ("memsw.usage", 9 * GIB)]
+        {
+            tree.write(
+                &format!("/sys/fs/cgroup/memory/docker/abc/memory.{name}_in_bytes"),
+                &bytes.to_string(),
+            );
+        }
+        sensor.sample();
+        let sample = sensor.sample(); // the second that sees it: a limit that is gone has risen
+        (sample.level, sample.limit.value())
+    };
+    assert_eq!(bound_with_swap(8 * GIB), ("/docker/abc with swap".to_owned(), Some(10 * GIB)));
+    assert_eq!(bound_with_swap(GIB), ("/docker/abc".to_owned(), Some(6 * GIB)), "10 GiB are out of reach");
+}
+
 #[test]
 fn a_move_to_another_group_is_followed() {
     let tree = Scratch::copy_of("namespaced-host-mount");
