@@ -3,7 +3,9 @@
 //! [`METRICS`] is the whole list; what is collected is what stands there and nothing else. A figure that is not
 //! known has no sample, never a zero. The only part of this crate that knows prometheus.
 
-mod sometimes;
+mod table;
+
+pub use table::{METRICS, MetricInfo};
 
 use crate::canary::CanaryVerdict;
 use crate::decide::State;
@@ -17,90 +19,6 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricT
 use prometheus::{Encoder, Registry, TextEncoder};
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-
-/// One metric of this crate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MetricInfo {
-    /// The full name.
-    pub name: &'static str,
-    /// What it means.
-    pub help: &'static str,
-    /// The names of its labels.
-    pub labels: &'static [&'static str],
-    /// Whether it only rises.
-    pub is_counter: bool,
-}
-
-const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricInfo {
-    MetricInfo { name, help, labels, is_counter: true }
-}
-
-const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricInfo {
-    MetricInfo { name, help, labels, is_counter: false }
-}
-
-/// All metrics, by name.
-pub const METRICS: &[MetricInfo] = &[
-    gauge(
-        "ebbpool_bytes",
-        &["pool", "state"],
-        "Bytes of a pool: idle, lent, or condemned and not dropped yet.",
-    ),
-    gauge("ebbpool_canary_share", &["pool"], "The share of gets that use the canary, 0 to 1."),
-    gauge("ebbpool_canary_verdict", &["pool", "verdict"], "1 for what is said of a canary."),
-    gauge("ebbpool_capacity_bytes", &["pool"], "Idle bytes that a pool may hold."),
-    gauge("ebbpool_capacity_objects", &["pool"], "Idle objects that a pool may hold."),
-    counter("ebbpool_config_errors_total", &[], "Times that a file of configuration was not accepted."),
-    gauge("ebbpool_config_generation", &[], "How many configurations have been in force."),
-    counter(
-        "ebbpool_controller_admission_refused_total",
-        &[],
-        "Times that a service was told that there is no room for more work.",
-    ),
-    gauge("ebbpool_controller_budget_bytes", &[], "Idle bytes that all pools together may hold."),
-    counter(
-        "ebbpool_controller_decisions_total",
-        &["reason"],
-        "Plans that changed something, by first reason.",
-    ),
-    gauge(
-        "ebbpool_controller_grant_bytes",
-        &[],
-        "Bytes that creates may still take; negative when overdrawn.",
-    ),
-    counter("ebbpool_controller_grant_exceeded_total", &[], "Creates that went on without a grant."),
-    counter("ebbpool_controller_knob_reversals_total", &[], "Turns of the most restless capacity."),
-    gauge("ebbpool_controller_mode", &["mode"], "1 for the mode in force."),
-    gauge("ebbpool_controller_pressure", &["part"], "How near trouble is, 0 to 1: memory, psi, pause."),
-    gauge("ebbpool_controller_reclaimable", &[], "1 unless what pools give up stays in the process."),
-    counter("ebbpool_controller_reclaimed_bytes_total", &[], "Idle bytes taken back by trims and creates."),
-    gauge("ebbpool_controller_signal_valid", &["signal"], "1 while a signal can be used."),
-    gauge("ebbpool_controller_stalled", &[], "1 while no tick was completed for longer than a plan holds."),
-    gauge("ebbpool_controller_state", &["state"], "1 for the state in force."),
-    gauge("ebbpool_controller_tick_seconds", &[], "How long the last tick took."),
-    counter("ebbpool_controller_ticks_total", &[], "Ticks completed."),
-    gauge("ebbpool_create_seconds", &[], "What a create takes, 99th percentile of two seconds, all pools."),
-    counter("ebbpool_dropped_total", &["pool", "reason"], "Objects dropped, on return or idle."),
-    counter("ebbpool_gets_total", &["pool", "outcome"], "Gets by where the object came from."),
-    gauge("ebbpool_lease_suspects", &["pool"], "Recorded leases that are out for longer than they should."),
-    gauge("ebbpool_leases_lost", &["pool"], "Leases that seem to be lost, an estimate."),
-    counter("ebbpool_leases_missed_total", &["pool"], "Leases that should have been recorded and were not."),
-    gauge("ebbpool_leases_recorded", &["pool"], "Leases on record."),
-    gauge("ebbpool_objects", &["pool", "state"], "Objects of a pool: idle, lent, or condemned."),
-    gauge("ebbpool_override_active", &["pool", "knob"], "1 for each knob that a person has set for a time."),
-    gauge("ebbpool_process_bytes", &["kind"], "Memory: usage, rss, limit, peak, other, watermarks."),
-    gauge("ebbpool_process_cpu_taken", &[], "1 while lags are the doing of others who use the processors."),
-    gauge("ebbpool_process_lag_seconds", &[], "By how much timers are late, 99th percentile of two seconds."),
-    gauge("ebbpool_process_major_faults_per_second", &[], "Pages that had to be read before work went on."),
-    counter("ebbpool_process_oom_kills_total", &[], "Processes of the group killed for memory."),
-    gauge("ebbpool_process_psi_some_ratio", &[], "Share of the time in which some task waited for memory."),
-    counter("ebbpool_returns_total", &["pool", "outcome"], "Returns kept, or dropped by reason."),
-    gauge(
-        "ebbpool_staged_generation",
-        &["pool", "side"],
-        "The stage that is followed: stable, canary or both.",
-    ),
-];
 
 impl Handle {
     /// Registers the metrics of this controller and its pools into `registry`, which `/metrics` of the admin
