@@ -6,7 +6,7 @@
 //! others set are planned around.
 //! When usage is high and the budget shrinks, what is worth least goes first. Knows nothing of limits and usage.
 
-use super::split::{Demand, Share, split};
+use super::split::{Claim, Demand, split};
 use super::state::State;
 use super::worth::Worths;
 use super::{Inputs, PerPool, PoolInputs};
@@ -31,7 +31,7 @@ pub(super) struct Arbiter {
     demand: Demand,
     worths: Worths,
     pools: PerPool<Given>,
-    shares: Vec<Share>,
+    claims: Vec<Claim>,
     moves_now: bool,
 }
 
@@ -61,13 +61,13 @@ impl Arbiter {
             // With them has gone what the others gave or got.
             self.pools.values_mut().iter_mut().for_each(|given| given.moved = 0.0);
         }
-        self.shares = self.demand.update(now, pools);
+        self.claims = self.demand.update(now, pools);
         self.moves_now = self.worths.update(now, pools) && self.shift(pools);
     }
 
     /// What the pools may claim before demand counts, bytes.
     pub(super) fn floors_bytes(&self) -> u64 {
-        self.shares.iter().map(|share| share.floor_bytes).sum()
+        self.claims.iter().map(|claim| claim.floor_bytes).sum()
     }
 
     /// What someone else has taken from the capacities that were planned: the watchdog, or a hand.
@@ -86,18 +86,18 @@ impl Arbiter {
             given.planned = None;
         }
         let free: Vec<usize> = (0..inputs.pools.len()).filter(|at| !inputs.pools[*at].pinned).collect();
-        let shares: Vec<Share> = free.iter().map(|at| self.shares[*at]).collect();
+        let claims: Vec<Claim> = free.iter().map(|at| self.claims[*at]).collect();
         let planned: Vec<Option<u64>> = free.iter().map(|at| self.pools.values()[*at].planned).collect();
         let all_planned: Option<Vec<u64>> = planned.iter().copied().collect();
         let sum = sum(planned.iter().flatten());
         let given = match all_planned {
             Some(planned) if terms.state >= State::High && sum > budget => {
-                self.shed(sum - budget, planned, &free, &shares)
+                self.shed(sum - budget, planned, &free, &claims)
             }
             Some(planned) if terms.frozen => {
                 planned.into_iter().map(|bytes| part(bytes, budget, sum.max(budget))).collect()
             }
-            _ => self.with_moves(budget, &free, &shares),
+            _ => self.with_moves(budget, &free, &claims),
         };
         let near = |now: u64, then: u64| now.abs_diff(then) <= then / REBALANCE_ONE_IN;
         let stays = !self.moves_now
@@ -118,11 +118,11 @@ impl Arbiter {
         let ours = || (0..pools.len()).filter(|at| !pools[*at].pinned);
         let by_worth = |a: &usize, b: &usize| marginal(*a).total_cmp(&marginal(*b));
         let budget = ours().map(|at| pools[at].capacity_bytes as f64).sum::<f64>();
-        let above = |at: usize| pools[at].capacity_bytes.saturating_sub(self.shares[at].floor_bytes) as f64;
+        let above = |at: usize| pools[at].capacity_bytes.saturating_sub(self.claims[at].floor_bytes) as f64;
         let can_give = |at: &usize| above(*at) > CRUMBS * budget && moved(*at) - MOVE >= -MOVED_MAX;
         let by_worth_and_size = |a: &usize, b: &usize| by_worth(a, b).then(above(*b).total_cmp(&above(*a)));
         let can_take = |at: &usize| {
-            pools[*at].capacity_bytes < self.shares[*at].ceiling_bytes && moved(*at) + MOVE <= MOVED_MAX
+            pools[*at].capacity_bytes < self.claims[*at].ceiling_bytes && moved(*at) + MOVE <= MOVED_MAX
         };
         let worst = ours().filter(can_give).min_by(by_worth_and_size);
         let best = ours().filter(can_take).max_by(by_worth);
@@ -138,15 +138,15 @@ impl Arbiter {
     }
 
     /// By demand, and what has moved since.
-    fn with_moves(&self, budget: u64, free: &[usize], shares: &[Share]) -> Vec<u64> {
-        let by_demand = split(budget, shares);
+    fn with_moves(&self, budget: u64, free: &[usize], claims: &[Claim]) -> Vec<u64> {
+        let by_demand = split(budget, claims);
         // What is below its floor already stays so: there is not enough for all floors.
         let least: Vec<u64> =
-            shares.iter().zip(&by_demand).map(|(s, given)| s.floor_bytes.min(*given)).collect();
+            claims.iter().zip(&by_demand).map(|(s, given)| s.floor_bytes.min(*given)).collect();
         let mut given = by_demand;
-        for (((at, share), least), given) in free.iter().zip(shares).zip(&least).zip(&mut given) {
+        for (((at, claim), least), given) in free.iter().zip(claims).zip(&least).zip(&mut given) {
             let moved = self.pools.values()[*at].moved * budget as f64;
-            *given = clamped(*given as f64 + moved, *least, share.ceiling_bytes.max(*least));
+            *given = clamped(*given as f64 + moved, *least, claim.ceiling_bytes.max(*least));
         }
         let floors = sum(&least);
         if sum(&given) > budget {
@@ -158,14 +158,14 @@ impl Arbiter {
     }
 
     /// Takes `over` bytes of what is planned, first from where they are worth least.
-    fn shed(&self, mut over: u64, planned: Vec<u64>, free: &[usize], shares: &[Share]) -> Vec<u64> {
+    fn shed(&self, mut over: u64, planned: Vec<u64>, free: &[usize], claims: &[Claim]) -> Vec<u64> {
         let mut given = planned;
         let mut order: Vec<usize> = (0..free.len()).collect();
         let mean = |at: &usize| self.worths.of(free[*at]).mean;
         order.sort_by(|a, b| mean(a).total_cmp(&mean(b)));
         for floor_too in [false, true] {
             for &at in &order {
-                let least = if floor_too { 0 } else { shares[at].floor_bytes };
+                let least = if floor_too { 0 } else { claims[at].floor_bytes };
                 let taken = given[at].saturating_sub(least).min(over);
                 given[at] -= taken;
                 over -= taken;

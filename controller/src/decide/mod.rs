@@ -59,7 +59,7 @@ pub(crate) use per_pool::PerPool;
 pub use plan::{LeaseWish, Plan, PoolPlan, Pressure};
 pub use pool_name::PoolName;
 pub use reason::Reason;
-pub use split::{Demand, Share, split};
+pub use split::{Claim, Demand, split};
 pub use state::State;
 pub use tide::Tide;
 pub use two_cycle::TwoCycle;

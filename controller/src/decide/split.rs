@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What one pool may claim of a budget.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Share {
+pub struct Claim {
     /// Bytes that it gets before demand counts.
     pub floor_bytes: u64,
     /// Bytes that it can make use of at most.
@@ -23,13 +23,13 @@ pub struct Share {
 /// none. If the floors alone are more than the budget, each gets the same part of its floor.
 ///
 /// ```
-/// use pool_controller::decide::{Share, split};
-/// let share = |demand| Share { floor_bytes: 10, ceiling_bytes: u64::MAX, demand };
-/// assert_eq!(split(120, &[share(4.0), share(16.0), share(0.0)]), [40, 70, 10]);
+/// use pool_controller::decide::{Claim, split};
+/// let claim = |demand| Claim { floor_bytes: 10, ceiling_bytes: u64::MAX, demand };
+/// assert_eq!(split(120, &[claim(4.0), claim(16.0), claim(0.0)]), [40, 70, 10]);
 /// ```
 #[must_use]
-pub fn split(budget_bytes: u64, shares: &[Share]) -> Vec<u64> {
-    let floors: Vec<u64> = shares.iter().map(|s| s.floor_bytes.min(s.ceiling_bytes)).collect();
+pub fn split(budget_bytes: u64, claims: &[Claim]) -> Vec<u64> {
+    let floors: Vec<u64> = claims.iter().map(|s| s.floor_bytes.min(s.ceiling_bytes)).collect();
     let floor_sum: u128 = floors.iter().map(|f| u128::from(*f)).sum();
     if floor_sum > u128::from(budget_bytes) {
         let part = |floor: u64| u128::from(floor) * u128::from(budget_bytes) / floor_sum;
@@ -37,24 +37,24 @@ pub fn split(budget_bytes: u64, shares: &[Share]) -> Vec<u64> {
     }
     let mut given = floors;
     let mut left = budget_bytes - u64::try_from(floor_sum).unwrap_or(budget_bytes);
-    let mut weights: Vec<f64> = shares.iter().map(|s| s.demand.max(0.0).sqrt()).collect();
+    let mut weights: Vec<f64> = claims.iter().map(|s| s.demand.max(0.0).sqrt()).collect();
     if weights.iter().all(|w| *w <= 0.0) {
         weights.fill(1.0);
     }
     // Each round either fills a pool to its ceiling or is the last one.
-    for _ in 0..shares.len() {
-        let open = |i: usize, given: &[u64]| weights[i] > 0.0 && given[i] < shares[i].ceiling_bytes;
-        let sum: f64 = (0..shares.len()).filter(|&i| open(i, &given)).map(|i| weights[i]).sum();
+    for _ in 0..claims.len() {
+        let open = |i: usize, given: &[u64]| weights[i] > 0.0 && given[i] < claims[i].ceiling_bytes;
+        let sum: f64 = (0..claims.len()).filter(|&i| open(i, &given)).map(|i| weights[i]).sum();
         if left == 0 || sum <= 0.0 {
             break;
         }
         let (round, mut filled) = (left, false);
-        for i in 0..shares.len() {
+        for i in 0..claims.len() {
             if !open(i, &given) {
                 continue;
             }
             let fair = fraction(round, weights[i] / sum).min(left);
-            let room = shares[i].ceiling_bytes - given[i];
+            let room = claims[i].ceiling_bytes - given[i];
             filled |= fair >= room;
             given[i] += fair.min(room);
             left -= fair.min(room);
@@ -106,7 +106,7 @@ impl Demand {
     const FLOOR_BYTES: u64 = 256 << 10;
 
     /// Takes the counters of a tick and returns what each pool may claim, in the order of `pools`.
-    pub fn update(&mut self, now: Duration, pools: &[PoolInputs]) -> Vec<Share> {
+    pub fn update(&mut self, now: Duration, pools: &[PoolInputs]) -> Vec<Claim> {
         let dt = self.last.replace(now).map_or(Duration::ZERO, |last| now.saturating_sub(last));
         self.pools.align(pools.iter().map(|pool| &pool.name), |at| Followed::new(&pools[at]));
         let mean_worth = mean_worth(pools);
@@ -123,7 +123,7 @@ impl Demand {
         if warm && self.has_moved() {
             self.pools.values_mut().iter_mut().for_each(Followed::report);
         }
-        pools.iter().zip(self.pools.values()).map(|(pool, followed)| Self::share(pool, followed)).collect()
+        pools.iter().zip(self.pools.values()).map(|(pool, followed)| Self::claim(pool, followed)).collect()
     }
 
     fn has_moved(&self) -> bool {
@@ -137,14 +137,14 @@ impl Demand {
         mean > 0.0 && all.iter().any(moved)
     }
 
-    fn share(pool: &PoolInputs, followed: &Followed) -> Share {
+    fn claim(pool: &PoolInputs, followed: &Followed) -> Claim {
         let weight = pool.expected_weight_bytes;
         let least = if weight == 0 { Self::FLOOR_BYTES } else { weight.saturating_mul(Self::FLOOR_OBJECTS) };
         let floor_bytes = least.max(pool.floor_bytes);
         // Twice the mean weight, because what a pool keeps may be heavier than what passes through it.
         let ceiling = pool.capacity_objects.saturating_mul(weight.saturating_mul(2));
         let ceiling_bytes = if weight == 0 { u64::MAX } else { ceiling.max(floor_bytes) };
-        Share { floor_bytes, ceiling_bytes, demand: followed.reported }
+        Claim { floor_bytes, ceiling_bytes, demand: followed.reported }
     }
 }
 
@@ -182,30 +182,30 @@ mod tests {
     use super::*;
     use crate::decide::tests_support::Random;
 
-    fn share(floor_bytes: u64, ceiling_bytes: u64, demand: f64) -> Share {
-        Share { floor_bytes, ceiling_bytes, demand }
+    fn claim(floor_bytes: u64, ceiling_bytes: u64, demand: f64) -> Claim {
+        Claim { floor_bytes, ceiling_bytes, demand }
     }
 
     #[test]
     fn floors_come_first_and_are_scaled_when_they_do_not_fit() {
-        assert_eq!(split(30, &[share(20, 99, 0.0), share(40, 99, 9.0)]), [10, 20]);
-        assert_eq!(split(0, &[share(20, 99, 0.0), share(40, 99, 9.0)]), [0, 0]);
+        assert_eq!(split(30, &[claim(20, 99, 0.0), claim(40, 99, 9.0)]), [10, 20]);
+        assert_eq!(split(0, &[claim(20, 99, 0.0), claim(40, 99, 9.0)]), [0, 0]);
     }
 
     #[test]
     fn four_times_the_demand_is_twice_the_share() {
-        assert_eq!(split(300, &[share(0, 999, 4.0), share(0, 999, 1.0)]), [200, 100]);
+        assert_eq!(split(300, &[claim(0, 999, 4.0), claim(0, 999, 1.0)]), [200, 100]);
     }
 
     #[test]
     fn without_any_demand_all_get_the_same() {
-        assert_eq!(split(100, &[share(0, 999, 0.0), share(0, 999, 0.0)]), [50, 50]);
+        assert_eq!(split(100, &[claim(0, 999, 0.0), claim(0, 999, 0.0)]), [50, 50]);
     }
 
     #[test]
     fn what_one_cannot_use_goes_to_the_others() {
-        assert_eq!(split(300, &[share(0, 50, 4.0), share(0, 999, 1.0)]), [50, 250]);
-        assert_eq!(split(300, &[share(0, 50, 4.0), share(0, 60, 1.0)]), [50, 60]);
+        assert_eq!(split(300, &[claim(0, 50, 4.0), claim(0, 999, 1.0)]), [50, 250]);
+        assert_eq!(split(300, &[claim(0, 50, 4.0), claim(0, 60, 1.0)]), [50, 60]);
     }
 
     #[test]
@@ -214,21 +214,21 @@ mod tests {
         for _ in 0..20_000 {
             let budget = random.up_to(1 << 40);
             let n = 1 + random.up_to(6);
-            let shares: Vec<Share> = (0..n)
+            let claims: Vec<Claim> = (0..n)
                 .map(|_| {
                     let floor = random.up_to(1 << 38);
                     let ceiling = floor + random.up_to(1 << 40);
-                    share(floor, ceiling, random.up_to(1000) as f64)
+                    claim(floor, ceiling, random.up_to(1000) as f64)
                 })
                 .collect();
-            let given = split(budget, &shares);
+            let given = split(budget, &claims);
             let sum: u64 = given.iter().sum();
             assert!(sum <= budget, "{given:?} of {budget}");
-            assert!(given.iter().zip(&shares).all(|(g, s)| *g <= s.ceiling_bytes));
-            let floors: u64 = shares.iter().map(|s| s.floor_bytes).sum();
+            assert!(given.iter().zip(&claims).all(|(g, s)| *g <= s.ceiling_bytes));
+            let floors: u64 = claims.iter().map(|s| s.floor_bytes).sum();
             if floors <= budget {
-                assert!(given.iter().zip(&shares).all(|(g, s)| *g >= s.floor_bytes));
-                let open = given.iter().zip(&shares).any(|(g, s)| *g < s.ceiling_bytes && s.demand > 0.0);
+                assert!(given.iter().zip(&claims).all(|(g, s)| *g >= s.floor_bytes));
+                let open = given.iter().zip(&claims).any(|(g, s)| *g < s.ceiling_bytes && s.demand > 0.0);
                 assert!(!open || budget - sum <= n, "{} bytes given to none", budget - sum);
             }
         }
@@ -248,9 +248,9 @@ mod tests {
         assert!(early[0].demand.abs() < 1e-6, "{early:?}");
         let mut demand = Demand::default();
         let _ = demand.update(Duration::ZERO, &[pool(1000, 512)]);
-        let shares = demand.update(Duration::from_secs(20), &[pool(9000, 512)]);
-        assert!((shares[0].demand - 400.0 * 512.0).abs() < 1e-6, "{shares:?}");
-        assert_eq!((shares[0].floor_bytes, shares[0].ceiling_bytes), (4 * 512, 1000 * 1024));
+        let claims = demand.update(Duration::from_secs(20), &[pool(9000, 512)]);
+        assert!((claims[0].demand - 400.0 * 512.0).abs() < 1e-6, "{claims:?}");
+        assert_eq!((claims[0].floor_bytes, claims[0].ceiling_bytes), (4 * 512, 1000 * 1024));
     }
 
     #[test]
@@ -268,10 +268,10 @@ mod tests {
             };
             let mut demand = Demand::default();
             let _ = demand.update(Duration::ZERO, &pools(0));
-            let shares = demand.update(Duration::from_secs(20), &pools(20_000));
-            shares
+            let claims = demand.update(Duration::from_secs(20), &pools(20_000));
+            claims
                 .into_iter()
-                .map(|share| (share.demand / 512_000.0 * 100.0).round() / 100.0)
+                .map(|claim| (claim.demand / 512_000.0 * 100.0).round() / 100.0)
                 .collect::<Vec<_>>()
         };
         assert_eq!(of(&[300.0, 100.0]), [1.5, 0.5]);
@@ -299,9 +299,9 @@ mod tests {
                     ..PoolInputs::default()
                 })
                 .collect();
-            let shares = demand.update(Duration::from_millis(tick * 250), &pools);
+            let claims = demand.update(Duration::from_millis(tick * 250), &pools);
             if tick > 480 {
-                seen.push(split(1 << 30, &shares));
+                seen.push(split(1 << 30, &claims));
             }
         }
         seen.dedup();
