@@ -263,8 +263,8 @@
   ];
 
   // Which rounds led to the verdict, in words.
-  function because({ verdict, rounds, evidence }) {
-    if (verdict === "too_little_data") return `${rounds} rounds with enough gets on both sides, 12 are needed`;
+  function because({ verdict, rounds, rounds_needed, evidence }) {
+    if (verdict === "too_little_data") return `${rounds} rounds with enough gets on both sides, ${rounds_needed} are needed`;
     const name = { missed: "misses", evicted: "evictions" };
     const parts = evidence.map((e) => `more ${name[e.figure]} in ${e.against}, fewer in ${e.in_favour}`);
     return `of ${rounds} rounds: ${parts.join("; ")}; ${evidence[0].needed} decide`;

@@ -49,9 +49,8 @@ fn a_canary_stands_beside_its_pool_with_its_share_and_verdict() {
     });
     assert_eq!(shown[1], "too_little_data");
     let text = shown[2].as_str().expect("a text");
-    for part in
-        ["too little data", "12 are needed", "Share by person: a look", "Stable", "Canary", "Hit rate"]
-    {
+    let needed = format!("{} are needed", served.handle.status().canaries[0].rounds_needed);
+    for part in ["too little data", &needed, "Share by person: a look", "Stable", "Canary", "Hit rate"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let sides = browser.run(

@@ -15,7 +15,7 @@ pub use status::{CanaryShare, CanarySide, CanaryStatus};
 
 use crate::creates::{self, CreateTimes};
 use crate::seen::{SeenPool, SeenPools};
-use compare::{Comparison, Round, RoundSide, compare};
+use compare::{Comparison, ROUNDS_MIN, Round, RoundSide, compare};
 use pool_core::{DropReason, Knob, Knobs, Managed, PoolStats, Share, Split};
 use std::cell::LazyCell;
 use std::collections::{HashMap, VecDeque};
@@ -174,7 +174,8 @@ impl Track {
         let Comparison { verdict, rounds, evidence } = self.comparison;
         let [stable, canary] = [pair[0].now(self.sides[0]), pair[1].now(self.sides[1])];
         let names = pair.map(|half| half.seen.name.clone());
-        CanaryStatus { share: CanaryShare::new(names, share), verdict, rounds, evidence, stable, canary }
+        let share = CanaryShare::new(names, share);
+        CanaryStatus { share, verdict, rounds, rounds_needed: ROUNDS_MIN, evidence, stable, canary }
     }
 
     /// One side from the first of the rounds to the last look, rounds that were left out included.

@@ -33,6 +33,8 @@ pub struct CanaryStatus {
     pub verdict: CanaryVerdict,
     /// Rounds of five seconds that counted, of the last five minutes.
     pub rounds: usize,
+    /// So many must count for a verdict.
+    pub rounds_needed: usize,
     /// How these rounds spoke, a figure each.
     pub evidence: [CanaryEvidence; 2],
     /// The stable pool in all of these five minutes.
