@@ -1,4 +1,4 @@
-//! A pool with a canary beside it: half as much room, tried on a tenth of the gets, and compared on the page.
+//! A pool with a canary beside it: room for a fiftieth of the objects, tried on a tenth of the gets, and compared on the page.
 //!
 //! `cargo run -p pool-controller --example canary`, then the page at <http://127.0.0.1:9901>, and in another terminal
 //!

@@ -27,7 +27,7 @@ impl Allocator for Scripted {
     }
 }
 
-/// What decisions were made of, a tick a second.
+/// What decisions were made of, a tick an hour: a reading stands for longer the longer it took.
 fn inputs(allocator: Arc<dyn Allocator>, ticks: u64) -> Vec<Inputs> {
     let (say, said) = channel();
     let registry = Registry::new();
@@ -36,17 +36,17 @@ fn inputs(allocator: Arc<dyn Allocator>, ticks: u64) -> Vec<Inputs> {
     let mut controller =
         builder.journal(move |line| say.send(line.to_owned()).expect("it is heard")).build().expect("built");
     let start = Instant::now();
-    for second in 0..ticks {
-        controller.tick(start + Duration::from_secs(second));
+    for hour in 0..ticks {
+        controller.tick(start + Duration::from_secs(3600 * hour));
     }
     drop(controller);
     said.iter().map(|line| Journal::parse(&line).expect("a line").inputs).collect()
 }
 
-/// Raw readings, and what is used of them: the reading of its moment, and none where there is none. Never a zero, and never
-/// an old one.
+/// Raw readings, and what is used of them: a reading that is due, and none where there is none. Never a zero, and never an
+/// old one.
 #[test]
-fn a_decision_has_the_reading_of_its_moment_or_none() {
+fn a_decision_has_the_reading_that_is_due_or_none() {
     for (raw, used) in [
         // jemalloc: dirty pages come and decay.
         (vec![Some(0), Some(64 << 20), Some(16 << 20)], vec![Some(0), Some(64 << 20), Some(16 << 20)]),

@@ -4,7 +4,7 @@ use super::served::{Answer, PATIENCE, Served};
 use pool_controller::Mode;
 use pool_core::{Author, Pool, Share};
 use serde_json::{Value, json};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const LINES: &str = "/v1/canaries/lines";
 
@@ -66,8 +66,9 @@ fn a_change_is_answered_at_once_also_if_no_tick_has_seen_the_pool() {
 fn a_share_by_hand_ends_by_itself_even_if_no_controller_runs() {
     let served = Served::start(Mode::Enforce);
     served.handle.shutdown();
-    let put = served.change("PUT", LINES, r#"{"percent": 100, "for": "100ms", "reason": "x"}"#);
-    assert_eq!(put.status, 200, "{}", put.body);
+    let put = served.change("PUT", LINES, r#"{"percent": 100, "for": "3s", "reason": "x"}"#);
+    let set = body(&put);
+    assert_eq!((&set["percent"], &set["author"]), (&json!(100.0), &json!("person")));
     // Gets read no clock: only what ends the share can bring them back to the stable pool.
     let began = Instant::now();
     loop {
@@ -77,6 +78,7 @@ fn a_share_by_hand_ends_by_itself_even_if_no_controller_runs() {
             break;
         }
         assert!(began.elapsed() < PATIENCE, "it stays");
+        std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(served.lines.split().share().value, Share::NONE.salted("lines"));
 }

@@ -35,7 +35,10 @@ fn free(allocator: &dyn Allocator, stays: Stays) -> (Option<u64>, Vec<Box<[u8]>>
     let made = (0..count).map(|_| black_box(vec![1_u8; BLOCK_BYTES].into_boxed_slice())).collect::<Vec<_>>();
     let before = allocator.kept_bytes();
     let kept = match stays {
-        Stays::Nothing => Vec::new(),
+        Stays::Nothing => {
+            drop(made);
+            Vec::new()
+        }
         Stays::Half => made.into_iter().step_by(2).collect(),
     };
     let rose = before.zip(allocator.kept_bytes()).map(|(before, after)| after.saturating_sub(before));

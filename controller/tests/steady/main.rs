@@ -16,7 +16,7 @@ fn my_turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Pools with something idle in this thread's slots.
+/// Pools with something idle in this thread's slots, which nobody uses from then on.
 fn pools(registry: &Registry, count: usize) -> Vec<Pool<[u8; 64]>> {
     let pool = |n: usize| {
         let pool = Pool::builder(&format!("pool.{n}")).registry(registry).build_with(|| [0_u8; 64]);
@@ -134,7 +134,7 @@ fn a_steady_tick_allocates_the_reason_of_each_share_and_nothing_else_for_a_canar
 }
 
 #[test]
-fn a_steady_tick_allocates_as_often_for_a_thousand_pools_as_for_ten() {
+fn a_tick_allocates_as_often_for_a_thousand_pools_that_nobody_uses_as_for_ten() {
     let _turn = my_turn();
     let (few, many) = (steady(10), steady(1000));
     // A list that grows as it is filled is allocated anew some more times, by doubling.
