@@ -2,10 +2,10 @@
 
 use crate::knobs::Knobs;
 use crate::stats::{Gets, PoolStats};
-use crate::worth::{Arms, Worth, overhead_ns};
 
-/// The part of [`PoolStats`] that a controller steers by, and what tells whether its knobs have changed. Plain numbers,
-/// so that looking at a thousand pools allocates nothing.
+/// The part of [`PoolStats`] that a controller steers by, and what tells whether the rest has changed. Plain numbers, so
+/// that looking at a thousand pools allocates nothing and waits for no lock, but for that of the slots where more than 64
+/// threads use pools, and once when an override has ended.
 ///
 /// ```
 /// use pool_core::{Capacity, Change, Pool};
@@ -36,8 +36,9 @@ pub struct Figures {
     pub capacity_bytes: u64,
     /// The mean weight of an object at its return, bytes.
     pub expected_weight: u64,
-    /// Timed leases, for [`worth`](Self::worth).
-    pub arms: Arms,
+    /// Leases that were timed, fresh ones not counted: [`PoolStats::worth`] and [`PoolStats::lifetimes`] are others when
+    /// they are more.
+    pub leases_timed: u64,
     /// Creates that were timed; their times are [`Managed::create_times`](crate::Managed::create_times).
     pub creates_timed: u64,
     /// [`Knobs::generation`].
@@ -64,21 +65,10 @@ impl Figures {
             capacity_objects: stats.capacity_objects,
             capacity_bytes: stats.capacity_bytes,
             expected_weight: stats.expected_weight,
-            arms: stats.arms,
+            leases_timed: stats.lifetimes.total(),
             creates_timed: stats.creates.total(),
             knobs_generation: knobs.generation,
         }
-    }
-
-    /// As [`PoolStats::worth`].
-    ///
-    /// ```
-    /// # use pool_core::{Figures, Verdict};
-    /// assert_eq!(Figures::default().worth().verdict, Verdict::Unknown);
-    /// ```
-    #[must_use]
-    pub fn worth(&self) -> Worth {
-        Worth::of(&self.arms, overhead_ns(), self.idle_bytes)
     }
 
     /// Whether more is idle than the knob allows.

@@ -27,7 +27,8 @@ impl Shared {
         self.sum(&total, idle, self.depot.level(), self.victim.level(), slots)
     }
 
-    /// The same without what would have to be allocated, copied at length or locked.
+    /// The same without what would have to be allocated, copied at length or locked: but beyond 64 ids slots are looked
+    /// up under the table's lock, and once when an override has ended, knobs under theirs.
     pub(crate) fn figures(&self) -> Figures {
         let (mut total, mut in_slots) = (Lean::default(), (0, 0));
         self.table.each_slot_of_late(|slot| {
@@ -50,7 +51,7 @@ impl Shared {
             capacity_objects,
             capacity_bytes,
             expected_weight: self.expected_weight(),
-            arms: self.trials.arms(total.gets),
+            leases_timed: self.trials.timed(),
             creates_timed: self.account.creates.timed(),
             knobs_generation: self.knobs_generation(),
         }

@@ -9,14 +9,15 @@ use crate::lifetimes::Lifetimes;
 use crate::sync::clock::{self, Instant};
 use crate::sync::{Mutex, PoisonError, try_lock};
 use crate::worth::Arms;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// What one pool's trials have found. Nothing is allocated before the first.
 pub(crate) struct Trials {
     state: Mutex<Option<Box<State>>>,
-    /// There was one. Std's own: it orders nothing, and saves a look under the lock.
-    have_begun: AtomicBool,
+    /// Leases that were timed and served as always; written under the lock. Std's own, and relaxed: it orders nothing, and
+    /// who finds another number asks for the rest under the lock.
+    timed: AtomicU64,
     built: Instant,
 }
 
@@ -54,7 +55,7 @@ const _: () = assert!(WARM_UP < ARM);
 
 impl Trials {
     pub(crate) fn new(built: Instant) -> Self {
-        Self { state: Mutex::new(None), have_begun: AtomicBool::new(false), built }
+        Self { state: Mutex::new(None), timed: AtomicU64::new(0), built }
     }
 
     /// Takes a lease's time. Lost if somebody reads at this moment: the return path never waits.
@@ -62,9 +63,6 @@ impl Trials {
         let Some(mut state) = try_lock(&self.state) else { return };
         // Allocated once in a pool's life.
         let state = state.get_or_insert_with(|| State::new((self.built, 0)));
-        if !self.have_begun.load(Relaxed) {
-            self.have_begun.store(true, Relaxed);
-        }
         let ring = match arm {
             Arm::Pooled => &mut state.pooled,
             Arm::Fresh => &mut state.fresh,
@@ -72,7 +70,13 @@ impl Trials {
         ring.push(took);
         if arm == Arm::Pooled {
             state.lifetimes.add(took);
+            self.timed.fetch_add(1, Relaxed);
         }
+    }
+
+    /// How many leases [`summary`](Self::summary) says the lifetimes of.
+    pub(crate) fn timed(&self) -> u64 {
+        self.timed.load(Relaxed)
     }
 
     /// The latest samples of both arms, put together, and how long leases lasted. Sorts some hundred numbers if there
@@ -81,15 +85,6 @@ impl Trials {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(state) = &mut *state else { return (Arms::default(), Lifetimes::default()) };
         (state.arms(gets), state.lifetimes.clone())
-    }
-
-    /// The first half of [`summary`](Self::summary).
-    pub(crate) fn arms(&self, gets: u64) -> Arms {
-        if !self.have_begun.load(Relaxed) {
-            return Arms::default();
-        }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.as_mut().map_or_else(Arms::default, |state| state.arms(gets))
     }
 }
 

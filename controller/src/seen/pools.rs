@@ -9,6 +9,9 @@ use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+/// What a reuse saves is asked anew after so many timed leases: it sorts some hundred numbers.
+const ASKED_EVERY: u64 = 32;
+
 /// All pools of one moment, in the order of their registration.
 #[derive(Default)]
 pub(crate) struct SeenPools {
@@ -27,6 +30,10 @@ pub(crate) struct SeenPool {
     pub(crate) figures: Figures,
     pub(crate) held: Held,
     pub(crate) suspect_sites: u64,
+    /// What a reuse saves, once enough leases have been timed to say.
+    saved_ns: Option<f64>,
+    /// Timed leases when that was asked.
+    asked_at: u64,
     /// Which pool it is; another may have its name later.
     pub(crate) is: Weak<dyn Managed>,
 }
@@ -58,7 +65,7 @@ impl SeenPools {
         self.managed = Arc::default();
     }
 
-    /// Reads the figures of all, and the knobs of those that have other ones than before.
+    /// Reads the figures of all, and of those where they say that it has changed, knobs and what a reuse saves.
     pub(crate) fn look(&mut self) {
         for (managed, pool) in self.managed.iter().zip(&mut self.pools) {
             let generation = pool.figures.knobs_generation;
@@ -66,6 +73,7 @@ impl SeenPools {
             if pool.figures.knobs_generation != generation {
                 pool.held = Held::of(&managed.knobs());
             }
+            pool.ask_what_reuse_saves(managed.as_ref());
         }
     }
 
@@ -97,14 +105,19 @@ impl SeenPool {
     /// another generation at the next look, and it is read again.
     fn new(pool: &Arc<dyn Managed>) -> Self {
         let (name, figures) = (pool.name().into(), pool.figures());
-        Self { name, figures, held: Held::of(&pool.knobs()), suspect_sites: 0, is: Arc::downgrade(pool) }
+        let (held, is) = (Held::of(&pool.knobs()), Arc::downgrade(pool));
+        Self { name, figures, held, suspect_sites: 0, saved_ns: None, asked_at: 0, is }
     }
 
-    /// What a reuse saves, once enough leases have been timed to say.
-    fn saved_ns(&self) -> Option<f64> {
-        let arms = &self.figures.arms;
-        let enough = arms.pooled.samples.min(arms.fresh.samples) >= Worth::SAMPLES;
-        enough.then(|| self.figures.worth().saved_ns_per_lease.max(0.0))
+    fn ask_what_reuse_saves(&mut self, managed: &dyn Managed) {
+        let timed = self.figures.leases_timed;
+        if timed < self.asked_at + ASKED_EVERY {
+            return;
+        }
+        self.asked_at = timed;
+        let worth = managed.stats().worth();
+        let enough = worth.samples.0.min(worth.samples.1) >= Worth::SAMPLES;
+        self.saved_ns = enough.then(|| worth.saved_ns_per_lease.max(0.0));
     }
 
     fn floor_bytes(&self) -> u64 {
@@ -124,7 +137,7 @@ impl SeenPool {
             gets_total: figures.gets.total(),
             created_total: figures.gets.created,
             ghost_hits_total: figures.ghost_hits,
-            saved_ns: self.saved_ns(),
+            saved_ns: self.saved_ns,
             expected_weight_bytes: figures.expected_weight,
             capacity_bytes,
             capacity_objects: figures.capacity_objects,
@@ -143,7 +156,7 @@ impl SeenPool {
 mod tests {
     use super::*;
     use crate::fake::FakePool;
-    use pool_core::{Capacity, Change};
+    use pool_core::{Capacity, Change, Pool, Sampling, Setting};
 
     fn list(pools: &[&Arc<FakePool>]) -> Arc<[Arc<dyn Managed>]> {
         pools.iter().map(|pool| Arc::clone(pool) as Arc<dyn Managed>).collect()
@@ -173,6 +186,19 @@ mod tests {
         seen.meet(Arc::clone(&same));
         seen.meet(same);
         assert!(!seen.are_others, "the same list");
+    }
+
+    #[test]
+    fn what_a_reuse_saves_is_known_once_enough_leases_were_timed() {
+        let timed = Sampling::DEFAULT.with_timing_one_in(1).expect("in range");
+        let builder = Pool::builder("a").knob(Setting::Sampling(timed));
+        let pool = builder.build_with(|| vec![0_u8; 4096]).expect("no registry");
+        let mut seen = SeenPools::of(&[pool.managed()]);
+        assert_eq!(seen[0].saved_ns, None);
+        (0..4096).for_each(|_| drop(pool.get()));
+        seen.look();
+        assert!(seen[0].saved_ns.is_some_and(|ns| ns >= 0.0), "{:?}", pool.stats().worth());
+        assert_eq!(seen[0].asked_at, pool.managed().figures().leases_timed);
     }
 
     #[test]
