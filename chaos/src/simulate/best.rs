@@ -94,27 +94,29 @@ fn split(sum_bytes: u64, curves: &[Curve]) -> Vec<u64> {
 fn most_idle(trace: &Trace) -> u64 {
     let mut idle = trace.at_start.0;
     let mut most = idle;
-    for (gets, returns) in trace.all_rounds().map(|(_, gets, returns)| (gets, returns)) {
-        idle = idle.saturating_sub(gets) + returns;
+    trace.each_round(0..trace.gets.len(), |_, round| {
+        idle = idle.saturating_sub(round.gets) + round.returns;
         most = most.max(idle);
-    }
+    });
     most
 }
 
 /// Hits from a slot on of a pool that may hold so many objects.
 fn hits(trace: &Trace, objects: u64, counts_from: usize) -> u64 {
     let (mut idle, mut hits) = (trace.at_start.0.min(objects), 0);
-    for (slot, gets, returns) in trace.all_rounds() {
-        let served = gets.min(idle);
-        hits += if slot >= counts_from { served } else { 0 };
-        idle = (idle - served + returns).min(objects);
-    }
+    trace.each_round(0..trace.gets.len(), |slot, round| {
+        let served = round.gets.min(idle);
+        idle = (idle - served + round.returns).min(objects);
+        let served_again = round.again * round.gets.min(idle);
+        hits += if slot >= counts_from { served + served_again } else { 0 };
+    });
     hits
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::demand::tests::{busy_trace, one_by_one};
     use crate::simulate::scenario_by_name;
 
     #[test]
@@ -125,6 +127,19 @@ mod tests {
         let split = |sum| split(sum, &[curve(&steep.points), curve(&late.points)]);
         assert_eq!([split(9), split(10), split(30), split(40)], [[0, 0], [10, 0], [10, 20], [20, 20]]);
         assert_eq!(split(20), [20, 0], "what is left goes where it helps at all");
+    }
+
+    #[test]
+    fn rounds_that_come_again_hit_as_one_by_one() {
+        let mut random = crate::simulate::random::Random::new(4, 4);
+        for _ in 0..300 {
+            let trace = busy_trace(&mut random);
+            let (apart, each) = one_by_one(&trace);
+            assert_eq!(most_idle(&trace), most_idle(&apart), "{trace:?}");
+            for objects in 0..9 {
+                assert_eq!(hits(&trace, objects, 5), hits(&apart, objects, 5 * each), "{objects}: {trace:?}");
+            }
+        }
     }
 
     #[test]

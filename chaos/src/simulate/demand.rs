@@ -3,6 +3,7 @@
 
 use super::random::Random;
 use super::scenario::{Scenario, whole};
+use std::ops::Range;
 
 /// A step of virtual time, ms: usage is looked at and controllers may tick after each.
 pub(super) const STEP_MS: u64 = 5;
@@ -20,37 +21,79 @@ pub(super) struct Trace {
     pub(super) at_start: (u64, u64),
 }
 
+/// A part of a slot: gets, then returns; and so many times more the same, by which nothing changes any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Round {
+    pub(super) gets: u64,
+    pub(super) returns: u64,
+    pub(super) again: u64,
+}
+
+/// Full rounds of a slot that stand for themselves. After the second one a pool is as it was after the first: what came
+/// back is what the next gets take. However many there are, the rest of them is one step.
+const FULL_ROUNDS: u64 = 2;
+
 impl Trace {
     /// Gets and returns of a slot come in so many rounds, in each of which gets come first.
-    pub(super) fn rounds(&self, slot: usize) -> u32 {
-        let gets = self.gets[slot];
-        if self.together == 0 { 1 } else { gets.div_ceil(self.together).max(1) }
+    #[inline]
+    pub(super) fn rounds(&self, slot: usize) -> u64 {
+        if self.is_one_round(slot) { 1 } else { self.several_rounds(slot) }
     }
 
-    /// Every round: its slot, gets and returns.
-    pub(super) fn all_rounds(&self) -> impl Iterator<Item = (usize, u64, u64)> {
-        (0..self.gets.len()).flat_map(|slot| (0..self.rounds(slot)).map(move |round| (slot, round))).map(
-            |(slot, round)| {
-                let (gets, returns) = self.round(slot, round);
-                (slot, gets, returns)
-            },
-        )
+    /// Gets and returns of a round; of one that the slot does not have, none.
+    #[inline]
+    pub(super) fn round(&self, slot: usize, round: u64) -> Round {
+        if round == 0 && self.is_one_round(slot) {
+            Round { gets: self.gets[slot].into(), returns: self.returns[slot].into(), again: 0 }
+        } else if round < self.rounds(slot) {
+            self.round_of_several(slot, round)
+        } else {
+            Round::default()
+        }
     }
 
-    /// Gets and returns of a round.
-    pub(super) fn round(&self, slot: usize, round: u32) -> (u64, u64) {
-        let (gets, returns, rounds) = (self.gets[slot], self.returns[slot], self.rounds(slot));
-        if round >= rounds {
-            return (0, 0);
+    fn several_rounds(&self, slot: usize) -> u64 {
+        let (together, full) = self.full_rounds(slot);
+        let gets = u64::from(self.gets[slot]) - full * together;
+        full.min(FULL_ROUNDS) + gets.div_ceil(together)
+    }
+
+    fn round_of_several(&self, slot: usize, round: u64) -> Round {
+        let (together, full) = self.full_rounds(slot);
+        let alone = full.min(FULL_ROUNDS);
+        if round < alone {
+            let again = if round + 1 == FULL_ROUNDS { full - FULL_ROUNDS } else { 0 };
+            return Round { gets: together, returns: together, again };
         }
-        if rounds == 1 {
-            return (u64::from(gets), u64::from(returns));
+        let left = |all: u32| u64::from(all).saturating_sub((full + round - alone) * together);
+        let (gets, returns) = (left(self.gets[slot]), left(self.returns[slot]));
+        // The last one has all returns that are left.
+        let returns = if round + 1 == self.rounds(slot) { returns } else { returns.min(together) };
+        Round { gets: gets.min(together), returns, again: 0 }
+    }
+
+    /// Every round of these slots, and its slot.
+    #[inline]
+    pub(super) fn each_round(&self, slots: Range<usize>, mut see: impl FnMut(usize, Round)) {
+        for slot in slots {
+            for round in 0..self.rounds(slot) {
+                see(slot, self.round(slot, round));
+            }
         }
-        let part =
-            |all: u32, first: u32| all.saturating_sub(first.saturating_mul(self.together)).min(self.together);
-        let rest = returns.saturating_sub(round.saturating_mul(self.together));
-        let returned = if round + 1 == rounds { rest } else { part(returns, round) };
-        (u64::from(part(gets, round)), u64::from(returned))
+    }
+
+    /// Most slots are: what is asked first.
+    #[inline]
+    fn is_one_round(&self, slot: usize) -> bool {
+        self.together == 0 || self.gets[slot] <= self.together
+    }
+
+    /// Of a slot with several rounds, how many gets come at once, and how many rounds before its last one have as many gets
+    /// and returns.
+    fn full_rounds(&self, slot: usize) -> (u64, u64) {
+        let (gets, returns) = (u64::from(self.gets[slot]), u64::from(self.returns[slot]));
+        let together = u64::from(self.together);
+        (together, (gets.div_ceil(together) - 1).min(returns / together))
     }
 }
 
@@ -103,9 +146,71 @@ pub(super) fn ms(step: usize) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::simulate::scenario_by_name;
+
+    /// Slots with many rounds, and some with few.
+    pub(in crate::simulate) fn busy_trace(random: &mut Random) -> Trace {
+        let together = u32::try_from(1 + random.up_to(5)).unwrap();
+        let mut trace = Trace { together, at_start: (random.up_to(9), 0), ..Trace::default() };
+        let mut lent = 0;
+        for _ in 0..12 {
+            let most = 6 * random.up_to(8);
+            let gets = random.up_to(most);
+            let returns = (lent + gets).saturating_sub(random.up_to(u64::from(together)));
+            lent = lent + gets - returns;
+            trace.gets.push(u32::try_from(gets).unwrap());
+            trace.returns.push(u32::try_from(returns).unwrap());
+        }
+        trace
+    }
+
+    /// The same with each round in a slot of its own, and how many of these a slot has become.
+    pub(in crate::simulate) fn one_by_one(trace: &Trace) -> (Trace, usize) {
+        let together = trace.together;
+        let each = trace.gets.iter().map(|gets| gets.div_ceil(together).max(1)).max().unwrap();
+        let mut apart = Trace { at_start: trace.at_start, ..Trace::default() };
+        for (gets, returns) in trace.gets.iter().zip(&trace.returns) {
+            let last = gets.div_ceil(together).max(1) - 1;
+            for round in 0..each {
+                let left = |all: u32| all.saturating_sub(round.saturating_mul(together));
+                apart.gets.push(left(*gets).min(together));
+                apart.returns.push(match round {
+                    n if n < last => left(*returns).min(together),
+                    n if n == last => left(*returns),
+                    _ => 0,
+                });
+            }
+        }
+        (apart, usize::try_from(each).unwrap())
+    }
+
+    #[test]
+    fn rounds_that_come_again_are_the_rounds_one_by_one() {
+        let mut random = Random::new(3, 3);
+        for _ in 0..300 {
+            let trace = busy_trace(&mut random);
+            let (apart, each) = one_by_one(&trace);
+            for slot in 0..trace.gets.len() {
+                let rounds = (0..trace.rounds(slot)).map(|n| trace.round(slot, n));
+                let mut rounds: Vec<_> = rounds
+                    .flat_map(|round| (0..=round.again).map(move |_| (round.gets, round.returns)))
+                    .collect();
+                rounds.resize(each, (0, 0));
+                let expected = (slot * each..(slot + 1) * each)
+                    .map(|n| (u64::from(apart.gets[n]), u64::from(apart.returns[n])));
+                assert!(rounds.into_iter().eq(expected), "{trace:?}, slot {slot}");
+                assert_eq!(trace.round(slot, trace.rounds(slot)), Round::default());
+            }
+        }
+    }
+
+    #[test]
+    fn many_gets_are_few_rounds() {
+        let fast = Trace { gets: vec![u32::MAX], returns: vec![u32::MAX], together: 1, ..Trace::default() };
+        assert_eq!(fast.rounds(0), 3);
+    }
 
     #[test]
     fn as_many_are_held_as_the_scenario_says_and_the_same_seed_repeats() {

@@ -20,7 +20,7 @@
 //! a policy from it most.
 
 use super::cover::{Arc, Cover};
-use super::demand::{Demand, SLOTS, Trace};
+use super::demand::{Demand, Round, SLOTS, Trace};
 use super::plant::{MARK_PERMILLE, warm_up_steps};
 use super::world::World;
 use std::collections::BTreeMap;
@@ -78,9 +78,8 @@ impl Question<'_> {
             let mut lent = i128::from(trace.at_start.1);
             for (step, room) in room.iter_mut().enumerate() {
                 let during = step * self.slots..(step + 1) * self.slots;
-                let gets: u32 = trace.gets[during.clone()].iter().sum();
-                let returns: u32 = trace.returns[during].iter().sum();
-                lent += i128::from(gets) - i128::from(returns);
+                let sum = |all: &[u32]| all.iter().map(|n| i128::from(*n)).sum::<i128>();
+                lent += sum(&trace.gets[during.clone()]) - sum(&trace.returns[during]);
                 *room -= lent * i128::from(weigh(step, pool));
             }
         }
@@ -125,25 +124,37 @@ impl Question<'_> {
 /// The waits of a pool that keeps everything: each get takes what was returned last.
 fn waits_of(trace: &Trace, slots: usize) -> Vec<Wait> {
     let (mut stack, mut waits) = (vec![(0, trace.at_start.0)], Vec::new());
-    for (slot, gets, returns) in trace.all_rounds() {
+    trace.each_round(0..trace.gets.len(), |slot, Round { gets, returns, again }| {
+        let step = slot / slots;
         let mut wanted = gets;
         while wanted > 0 {
             let Some((from, objects)) = stack.last_mut() else { break };
             let taken = wanted.min(*objects);
-            if taken > 0 {
-                waits.push(Wait { from: *from, to: slot / slots, objects: taken });
-            }
+            add(&mut waits, Wait { from: *from, to: step, objects: taken });
             *objects -= taken;
             wanted -= taken;
             if *objects == 0 {
                 stack.pop();
             }
         }
-        if returns > 0 {
-            stack.push((slot / slots, returns));
+        match stack.last_mut() {
+            Some((from, objects)) if *from == step => *objects += returns,
+            _ if returns > 0 => stack.push((step, returns)),
+            _ => {}
         }
-    }
+        // Each time what has just come back.
+        add(&mut waits, Wait { from: step, to: step, objects: again * gets });
+    });
     waits
+}
+
+/// Adds a wait to the last one, where that is alike.
+fn add(waits: &mut Vec<Wait>, wait: Wait) {
+    match waits.last_mut() {
+        Some(last) if (last.from, last.to) == (wait.from, wait.to) => last.objects += wait.objects,
+        _ if wait.objects > 0 => waits.push(wait),
+        _ => {}
+    }
 }
 
 /// Of each block, the step in which most is missing, if anything is.
@@ -167,6 +178,7 @@ fn scarce_steps(room: &[i128], change: &[i128], block: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::demand::tests::{busy_trace, one_by_one};
     use crate::simulate::random::Random;
 
     fn question<'a>(weights: &'a [(u64, f64)], traces: &'a [Trace]) -> Question<'a> {
@@ -250,6 +262,19 @@ mod tests {
             assert!(bound_of(&of_blocks, &room) >= bound - 1e-6, "fewer steps bound less");
         }
         assert!(exact > 10, "cutting objects helps seldom: {exact}");
+    }
+
+    #[test]
+    fn rounds_that_come_again_wait_as_one_by_one() {
+        let mut random = Random::new(6, 6);
+        for _ in 0..300 {
+            let trace = busy_trace(&mut random);
+            let (apart, each) = one_by_one(&trace);
+            assert_eq!(waits_of(&trace, 1), waits_of(&apart, each), "{trace:?}");
+        }
+        let fast =
+            Trace { gets: vec![1 << 30; 3], returns: vec![1 << 30; 3], together: 1, ..Trace::default() };
+        assert!(waits_of(&fast, 1).len() <= 6, "as many as there are gets");
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! A usage above what kills ends the run. Above .97 of the limit the kernel reclaims, and tasks wait for it.
 
 use super::allocator::Heap;
-use super::demand::{Demand, SLOTS, STEP_MS, Trace, ms};
+use super::demand::{Demand, Round, SLOTS, STEP_MS, Trace, ms};
 use super::pool::Pool;
 use super::random::Random;
 use super::world::World;
@@ -185,17 +185,18 @@ impl Process {
     fn serve(&mut self, traces: &[Trace], slot: usize, now_ms: u64) -> Done {
         let mut done = Done::default();
         for round in 0..traces.iter().map(|trace| trace.rounds(slot)).max().unwrap_or(0) {
-            for (pool, trace) in traces.iter().enumerate() {
-                let (gets, _) = trace.round(slot, round);
-                if gets > 0 {
-                    done.add(self.get(pool, gets, now_ms), gets);
-                }
+            let rounds = || traces.iter().map(|trace| trace.round(slot, round)).enumerate();
+            for (pool, Round { gets, .. }) in rounds().filter(|(_, round)| round.gets > 0) {
+                done.add(self.get(pool, gets, now_ms), gets);
             }
-            for (pool, trace) in traces.iter().enumerate() {
-                let (_, returns) = trace.round(slot, round);
-                if returns > 0 {
-                    self.put(pool, returns, now_ms);
-                }
+            for (pool, Round { returns, .. }) in rounds().filter(|(_, round)| round.returns > 0) {
+                self.put(pool, returns, now_ms);
+            }
+            for (pool, Round { gets, again, .. }) in rounds().filter(|(_, round)| round.again > 0) {
+                let (served, kept) = self.pools[pool].repeat(again, gets, &mut self.random);
+                self.allocate(kept * self.pools[pool].weight, now_ms);
+                let saved_ns = served.counted as f64 * self.pools[pool].saved_ns;
+                done.add((saved_ns, served.created), again * gets);
             }
         }
         done
@@ -204,12 +205,15 @@ impl Process {
     /// Serves gets; returns what they saved, ns, and how many of them created.
     fn get(&mut self, pool: usize, gets: u64, now_ms: u64) -> (f64, u64) {
         let served = self.pools[pool].get(gets, &mut self.random);
-        let bytes = served.created * self.pools[pool].weight;
+        self.allocate(served.created * self.pools[pool].weight, now_ms);
+        (served.counted as f64 * self.pools[pool].saved_ns, served.created)
+    }
+
+    fn allocate(&mut self, bytes: u64, now_ms: u64) {
         if bytes > 0 {
             self.charge(bytes, now_ms);
             self.heap.take(bytes);
         }
-        (served.counted as f64 * self.pools[pool].saved_ns, served.created)
     }
 
     /// A create without a grant first takes its weight back from what is idle, the least worth per byte first.

@@ -129,7 +129,7 @@ impl Pool {
 
     /// Serves so many gets.
     pub(super) fn get(&mut self, gets: u64, random: &mut Random) -> Served {
-        let bypassed = if self.reuse < 1.0 { random.of(gets, 1.0 - self.reuse) } else { 0 };
+        let bypassed = self.bypassed(gets, random);
         let hits = (gets - bypassed).min(self.idle().saturating_sub(self.out_of_reach()));
         let counted = self.pop(hits);
         let created = gets - hits;
@@ -140,6 +140,29 @@ impl Pool {
         self.created += created;
         self.lent += gets;
         Served { created, counted }
+    }
+
+    /// Serves as many gets once more, so many times, of which each time all come back. Returns how many of those that it
+    /// created it keeps, too: until as many as are got lie within reach, and while there is room.
+    pub(super) fn repeat(&mut self, times: u64, gets: u64, random: &mut Random) -> (Served, u64) {
+        let (all, out_of_reach, room) = (times * gets, self.out_of_reach(), self.room());
+        let bypassed = self.bypassed(all, random);
+        let idle = self.idle();
+        let enough = (out_of_reach + gets).min(room);
+        let missing = enough.saturating_sub(idle).min(all);
+        let hits = (all - bypassed.max(missing)).min(times * enough.saturating_sub(out_of_reach));
+        let created = all - hits;
+        let kept = created.min(room.saturating_sub(idle));
+        self.idle += kept;
+        self.ghost_hits += created.saturating_sub(bypassed).min(times * self.ghosts);
+        self.gets += all;
+        self.created += created;
+        (Served { created, counted: hits.min(times * (self.idle - self.spoilt)) }, kept)
+    }
+
+    /// How many of so many gets may not reuse.
+    fn bypassed(&self, gets: u64, random: &mut Random) -> u64 {
+        if self.reuse < 1.0 { random.of(gets, 1.0 - self.reuse) } else { 0 }
     }
 
     /// Takes the newest; returns how many of them are not spoilt.
@@ -316,6 +339,29 @@ mod tests {
         assert_eq!((pool.cycle(2000), pool.idle()), (0, 6), "all six are in the victim");
         assert_eq!(pool.get(2, &mut random).counted, 2);
         assert_eq!((pool.cycle(3000), pool.idle()), (4, 0));
+    }
+
+    #[test]
+    fn what_comes_again_is_as_one_after_the_other() {
+        for (capacity, out_of_reach, gets) in
+            [(9, 0, 4), (3, 0, 5), (0, 0, 2), (6, 4, 3), (9, 4, 3), (9, 9, 1), (9, 7, 1)]
+        {
+            let (mut folded, mut random) = pool(capacity);
+            folded.out_of_reach = (out_of_reach, 9);
+            let mut turn = |pool: &mut Pool| {
+                let served = pool.get(gets, &mut random);
+                pool.put(gets);
+                served
+            };
+            turn(&mut folded);
+            turn(&mut folded);
+            let mut apart = folded.clone();
+            let served: Vec<_> = (0..7).map(|_| turn(&mut apart)).collect();
+            let (again, _) = folded.repeat(7, gets, &mut Random::new(1, 1));
+            let sum = |of: fn(&Served) -> u64| served.iter().map(of).sum::<u64>();
+            assert_eq!((again.created, again.counted), (sum(|s| s.created), sum(|s| s.counted)));
+            assert_eq!(folded.inputs(), apart.inputs(), "room for {capacity}, {gets} gets");
+        }
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! Seeded randomness, so that the same seed gives the same run.
 
+use super::scenario::whole;
+
+/// So many are drawn one by one.
+const DRAWN_MAX: u64 = 4096;
+
 /// A small generator (PCG's multiplier and an output mix).
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
@@ -44,8 +49,12 @@ impl Random {
         n
     }
 
-    /// How many of `n` happen, each with this probability.
+    /// How many of `n` happen, each with this probability. Of many, a number that is spread as theirs would be.
     pub(super) fn of(&mut self, n: u64, probability: f64) -> u64 {
+        if n > DRAWN_MAX {
+            let mean = n as f64 * probability;
+            return whole(mean + (mean * (1.0 - probability)).sqrt() * self.normal()).min(n);
+        }
         (0..n).map(|_| u64::from(self.unit() < probability)).sum()
     }
 }
@@ -75,6 +84,11 @@ mod tests {
         let square = mean((0..n).map(|_| random.normal().powi(2)).sum());
         assert!((arrivals - 3.0).abs() < 0.05, "{arrivals}");
         assert!(normal.abs() < 0.03 && (square - 1.0).abs() < 0.05, "{normal} {square}");
-        assert!(random.of(10_000, 0.3).abs_diff(3000) < 200);
+        for n in [DRAWN_MAX, 10_000, 1 << 40] {
+            let (mean, spread) = (0.3 * n as f64, (0.21 * n as f64).sqrt());
+            let drawn: Vec<f64> = (0..400).map(|_| (random.of(n, 0.3) as f64 - mean) / spread).collect();
+            let (sum, square) = (drawn.iter().sum::<f64>(), drawn.iter().map(|d| d * d).sum::<f64>());
+            assert!((sum / 400.0).abs() < 0.3 && (square / 400.0 - 1.0).abs() < 0.4, "{n}: {sum} {square}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! The recorded gets and returns run through each pool of the plant alone, with the recorded capacities, and it drops what
 //! the service dropped. So many objects are out of reach as make it create what the service created.
 
-use super::super::demand::{SLOTS, Trace};
+use super::super::demand::{Round, SLOTS, Trace};
 use super::super::pool::Pool;
 use super::super::random::Random;
 use super::super::world::Start;
@@ -45,12 +45,15 @@ fn created(start: &Start, n: usize, points: &[Point], trace: &Trace) -> u64 {
         let (before, after) = (&pair[0].pools[n], &pair[1].pools[n]);
         pool.capacity_bytes = before.room().saturating_mul(pool.weight);
         let mut to_drop = dropped(before, after);
-        for slot in pair[0].step * SLOTS..pair[1].step * SLOTS {
-            for (gets, returns) in (0..trace.rounds(slot)).map(|round| trace.round(slot, round)) {
-                created += if gets > 0 { pool.get(gets, &mut random).created } else { 0 };
-                to_drop = to_drop.saturating_sub(pool.put(returns));
+        trace.each_round(pair[0].step * SLOTS..pair[1].step * SLOTS, |_, Round { gets, returns, again }| {
+            created += if gets > 0 { pool.get(gets, &mut random).created } else { 0 };
+            to_drop = to_drop.saturating_sub(pool.put(returns));
+            if again > 0 {
+                let (served, kept) = pool.repeat(again, gets, &mut random);
+                created += served.created;
+                to_drop = to_drop.saturating_sub(served.created - kept);
             }
-        }
+        });
         // Cycles, trims, and creates that took from it.
         pool.drop_oldest(to_drop);
     }
