@@ -10,9 +10,9 @@
 //! without a longer interval. So the question is which intervals to choose such that at each step those under way weigh
 //! no more than the room: .95 of the limit minus others minus what is lent.
 //!
-//! **Why it is an upper bound.** Three things are relaxed, each in favour of the optimum: freed memory leaves at once;
-//! objects may be cut into bytes; and of the steps within a quarter of a second only the tightest one counts. What
-//! remains is a linear program, and what is returned is the value of a solution of its dual, which bounds the program
+//! **Why it is an upper bound.** Four things are relaxed, each in favour of the optimum: freed memory leaves at once;
+//! objects may be cut into bytes; idle ones of a pool whose weight changes always have its least weight; and of the steps
+//! within a quarter of a second only the tightest one counts. What remains is a linear program, and what is returned is the value of a solution of its dual, which bounds the program
 //! whatever the solution is. A policy's hits that count are intervals like these, since an object that was idle above
 //! .95 does not count, so no policy saves more.
 //!
@@ -40,7 +40,7 @@ struct Wait {
 /// What can be saved at most after the warm-up, ns.
 pub(super) fn optimum_ns(world: &dyn World, demand: &Demand) -> f64 {
     let starts: Vec<_> = (0..world.processes()).flat_map(|_| world.starts()).collect();
-    let weights: Vec<(u64, f64)> = starts.iter().map(|start| (start.weight, start.saved_ns)).collect();
+    let weights: Vec<(u64, f64)> = starts.iter().map(|start| (start.least_weight, start.saved_ns)).collect();
     let room: Vec<i128> = (0..demand.steps)
         .map(|step| {
             i128::from(world.limit_bytes(step) * MARK_PERMILLE / 1000) - i128::from(world.others_bytes(step))

@@ -10,8 +10,10 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Start {
     pub(super) name: String,
-    /// What an object weighs, bytes.
+    /// What an object usually weighs, bytes.
     pub(super) weight: u64,
+    /// What one weighs at least.
+    pub(super) least_weight: u64,
     /// What a reuse saves, ns.
     pub(super) saved_ns: f64,
     /// Whether a controller knows that.
@@ -38,6 +40,7 @@ impl Start {
         Self {
             name: spec.name.to_owned(),
             weight: spec.weight_bytes,
+            least_weight: spec.weight_bytes,
             saved_ns: spec.saved_ns,
             is_measured: true,
             capacity_bytes,

@@ -19,11 +19,10 @@ const KIB: u64 = 1 << 10;
 /// The pools, what shrinks first in front: the least worth per byte, and where that is not known, the heaviest.
 pub(super) fn pools(world: &Recorded, limit_bytes: u64) -> Vec<PoolAdvice> {
     let starts = world.starts();
-    let worth: Vec<Option<f64>> =
-        starts.iter().enumerate().map(|(n, start)| worth(world, n, start)).collect();
+    let worth: Vec<Option<f64>> = starts.iter().map(worth).collect();
     let known: Vec<f64> = worth.iter().flatten().copied().collect();
     let mean = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
-    let floors = floors(world, limit_bytes);
+    let floors = floors(world, &starts, limit_bytes);
     let advice = starts.iter().enumerate().map(|(n, start)| PoolAdvice {
         name: start.name.clone(),
         floor_bytes: floors[n],
@@ -32,24 +31,14 @@ pub(super) fn pools(world: &Recorded, limit_bytes: u64) -> Vec<PoolAdvice> {
         idle_mean_bytes: idle_mean(world, n),
         is_pinned: start.is_pinned,
     });
-    let mut pools: Vec<(PoolAdvice, f64)> = advice
-        .zip(&starts)
-        .map(|(pool, start)| (pool, start.saved_ns / start.weight.max(1) as f64))
-        .collect();
+    let mut pools: Vec<(PoolAdvice, f64)> =
+        advice.zip(&starts).map(|(pool, start)| (pool, start.saved_ns / start.weight as f64)).collect();
     pools.sort_by(|(_, a), (_, b)| a.total_cmp(b));
     pools.into_iter().map(|(pool, _)| pool).collect()
 }
 
-fn worth(world: &Recorded, pool: usize, start: &Start) -> Option<f64> {
-    let weight = usual_weight(world, pool) as f64;
-    start.is_measured.then(|| (start.saved_ns / weight * 1e4).round() / 1e4)
-}
-
-/// What an object usually weighs when it is idle: the median.
-fn usual_weight(world: &Recorded, pool: usize) -> u64 {
-    let mut weights: Vec<u64> = world.points().iter().map(|point| point.pools[pool].weight).collect();
-    weights.sort_unstable();
-    weights[weights.len() / 2].max(1)
+fn worth(start: &Start) -> Option<f64> {
+    start.is_measured.then(|| (start.saved_ns / start.weight as f64 * 1e4).round() / 1e4)
 }
 
 fn idle_mean(world: &Recorded, pool: usize) -> u64 {
@@ -69,9 +58,9 @@ fn weight(measured: f64, worth: Option<f64>, mean: Option<f64>, set: u32) -> u32
 }
 
 /// Of each pool, what nearly always comes back and is wanted again, whole KiB; within their part of the limit.
-fn floors(world: &Recorded, limit_bytes: u64) -> Vec<u64> {
-    let count = world.starts().len();
-    let wanted: Vec<u64> = (0..count).map(|pool| swing(world, pool) * usual_weight(world, pool)).collect();
+fn floors(world: &Recorded, starts: &[Start], limit_bytes: u64) -> Vec<u64> {
+    let wanted: Vec<u64> =
+        starts.iter().enumerate().map(|(n, start)| swing(world, n) * start.weight).collect();
     let (sum, most) = (wanted.iter().sum::<u64>(), limit_bytes / FLOORS_ONE_IN);
     let scaled = |bytes: u64| {
         let part = if sum > most {

@@ -1,6 +1,6 @@
 //! Advice is what the replay bears out, is told apart from a guess, and can be set as it is given.
 
-use super::super::recorded::tests::service;
+use super::super::recorded::tests::{service, with_a_late_pool};
 use super::*;
 use pool_controller::config::Config;
 
@@ -87,4 +87,16 @@ fn the_least_worth_per_byte_shrinks_first_and_unreadable_moments_cost_confidence
     assert_eq!(advice.pools[0].weight, 100, "the controller counts the worth itself");
     assert_eq!(advice.support.confidence, Confidence::Low);
     assert!(advice.text().contains("could not be read at 10.0 %"), "{}", advice.text());
+}
+
+#[test]
+fn while_no_saving_is_known_the_heaviest_shrink_first_though_they_came_late() {
+    let mut record = busy(90);
+    for moment in &mut record.moments {
+        moment.inputs.pools[0].saved_ns = None;
+    }
+    for is_absent in [false, true] {
+        let advice = advise(&with_a_late_pool(record.clone(), is_absent), 1).unwrap();
+        assert_eq!(advice.pools[0].name, "late", "{}", advice.text());
+    }
 }

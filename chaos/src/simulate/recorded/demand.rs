@@ -56,7 +56,23 @@ pub(super) fn points(record: &Record, names: &[String]) -> Option<Vec<Point>> {
             _ => points.push(point),
         }
     }
+    complete_weights(&mut points, names.len());
     Some(points)
+}
+
+/// Before a weight was known it is what it was then. Where that of what is idle, or lent, never was, it is the other one.
+fn complete_weights(points: &mut [Point], pools: usize) {
+    for pool in 0..pools {
+        let first = |of: fn(&PoolPoint) -> u64| {
+            points.iter().map(|point| of(&point.pools[pool])).find(|weight| *weight > 0)
+        };
+        let (idle, lent) = (first(|pool| pool.weight), first(|pool| pool.lent_weight));
+        let (idle, lent) = (idle.or(lent).unwrap_or(1), lent.or(idle).unwrap_or(1));
+        for pool in points.iter_mut().map(|point| &mut point.pools[pool]) {
+            pool.weight = if pool.weight > 0 { pool.weight } else { idle };
+            pool.lent_weight = if pool.lent_weight > 0 { pool.lent_weight } else { lent };
+        }
+    }
 }
 
 fn pool_points(names: &[String], pools: &[PoolInputs], before: Option<&[PoolPoint]>) -> Vec<PoolPoint> {
@@ -65,11 +81,11 @@ fn pool_points(names: &[String], pools: &[PoolInputs], before: Option<&[PoolPoin
         let before = before.map_or(PoolPoint::default(), |before| before[n]);
         let Some(pool) = by_name.get(name.as_str()) else {
             // One that is gone, or not there yet, holds nothing.
-            return PoolPoint { idle: 0, lent: 0, bytes: 0, weight: before.weight.max(1), ..before };
+            return PoolPoint { idle: 0, lent: 0, bytes: 0, ..before };
         };
         let mean = |bytes: u64, objects: u64, before: u64| match objects {
-            0 if before > 1 => before,
-            0 => pool.expected_weight_bytes.max(1),
+            0 if before > 0 => before,
+            0 => pool.expected_weight_bytes,
             objects => (bytes / objects).max(1),
         };
         PoolPoint {
@@ -100,11 +116,13 @@ pub(super) fn starts(record: &Record, names: &[String], points: &[Point]) -> Vec
         let first = all().next().cloned().unwrap_or_default();
         // It is learnt while the record goes on; the last word is the best.
         let saved_ns = all().rev().find_map(|pool| pool.saved_ns);
-        let least = points.iter().map(|point| point.pools[n].weight).min().unwrap_or(1);
+        let mut weights: Vec<u64> = points.iter().map(|point| point.pools[n].weight).collect();
+        weights.sort_unstable();
         let pool = points[0].pools[n];
         Start {
             name: name.clone(),
-            weight: least.max(1),
+            weight: weights[weights.len() / 2],
+            least_weight: weights[0],
             saved_ns: saved_ns.unwrap_or(UNMEASURED_NS),
             is_measured: saved_ns.is_some(),
             capacity_bytes: first.capacity_bytes,

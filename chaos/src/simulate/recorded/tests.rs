@@ -169,6 +169,45 @@ fn what_could_not_be_read_is_not_read_in_a_replay() {
     assert_eq!(Recorded::of(&record).map(drop), Err(Unfit::TooLittle));
 }
 
+/// A pool of objects of 3 MiB that is empty for six of ten seconds, or not there yet.
+pub(in crate::simulate) fn with_a_late_pool(mut record: Record, is_absent: bool) -> Record {
+    for (tick, moment) in (0_u64..).zip(&mut record.moments) {
+        let empty = PoolInputs {
+            name: "late".into(),
+            capacity_bytes: 30 * MIB,
+            capacity_objects: 100,
+            ..PoolInputs::default()
+        };
+        let late = match tick {
+            0..24 if is_absent => continue,
+            0..24 => empty,
+            _ => PoolInputs {
+                gets_total: (tick - 24) * 50,
+                created_total: 4,
+                lent_objects: 2,
+                lent_bytes: 6 * MIB,
+                idle_objects: 2,
+                idle_bytes: 6 * MIB,
+                expected_weight_bytes: 3 * MIB,
+                ..empty
+            },
+        };
+        moment.inputs.pools.push(late);
+    }
+    record
+}
+
+#[test]
+fn a_pool_that_begins_empty_weighs_what_its_objects_will() {
+    for is_absent in [false, true] {
+        let world = Recorded::of(&with_a_late_pool(service(40), is_absent)).unwrap();
+        let late = &world.starts()[1];
+        assert_eq!((late.weight, late.least_weight), (3 * MIB, 3 * MIB), "absent: {is_absent}");
+        let weights = world.points().iter().map(|point| (point.pools[1].weight, point.pools[1].lent_weight));
+        assert!(weights.into_iter().all(|both| both == (3 * MIB, 3 * MIB)));
+    }
+}
+
 #[test]
 fn a_disturbance_is_what_others_take_beyond_the_usual() {
     let mut record = service(80);
