@@ -173,7 +173,7 @@ impl<'a> Plant<'a> {
         let process = &mut self.processes[process];
         process.grant = None;
         let share = safe_bytes / process.pools.len().max(1) as u64;
-        for pool in &mut process.pools {
+        for pool in process.pools.iter_mut().filter(|pool| !pool.is_pinned) {
             pool.capacity_bytes = pool.capacity_bytes.min(share);
             process.heap.free(pool.trim() * pool.weight, now_ms);
         }
@@ -216,14 +216,16 @@ impl Process {
         }
     }
 
-    /// A create without a grant first takes its weight back from what is idle, the least worth per byte first.
+    /// A create without a grant first takes its weight back from what is idle, the least worth per byte first. Pinned pools
+    /// keep theirs; so do those whose capacity someone has set, though a service takes from them: a record does not tell
+    /// the two apart, and what is not there to take asks for more of a limit.
     fn charge(&mut self, bytes: u64, now_ms: u64) {
         let Some(grant) = &mut self.grant else { return };
         *grant = grant.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
         self.wants_tick |= *grant < 0;
         while let Some(missing) = grant.checked_neg().filter(|missing| *missing > 0) {
             let per_byte = |p: &Pool| p.saved_ns / p.weight as f64;
-            let idle = self.pools.iter_mut().filter(|p| p.idle() > 0);
+            let idle = self.pools.iter_mut().filter(|p| p.idle() > 0 && !p.is_pinned);
             let Some(pool) = idle.min_by(|a, b| per_byte(a).total_cmp(&per_byte(b))) else { return };
             let wanted = u64::try_from(missing).unwrap_or(0).div_ceil(pool.weight);
             let freed = pool.drop_oldest(wanted) * pool.weight;
@@ -321,6 +323,26 @@ mod tests {
         plant.carry_out(0, &plan(&plant, None));
         plant.processes[0].charge(1 << 40, 0);
         assert!(!plant.processes[0].wants_tick, "no grant, no charge");
+    }
+
+    #[test]
+    fn nothing_is_taken_from_what_is_pinned() {
+        let scenario = scenario_by_name("turns").unwrap();
+        let demand = Demand::of(scenario, 1);
+        let mut plant = Plant::new(scenario, &demand, 1);
+        for (n, pool) in plant.processes[0].pools.iter_mut().enumerate() {
+            pool.get(20, &mut Random::new(1, 1));
+            pool.put(20);
+            pool.is_pinned = n == 1;
+        }
+        let capacity = plant.processes[0].pools[1].capacity_bytes;
+        plant.carry_out(0, &plan(&plant, Some(0)));
+        plant.processes[0].charge(1 << 40, 0);
+        let idle = |plant: &Plant| plant.processes[0].pools.iter().map(Pool::idle).collect::<Vec<_>>();
+        assert_eq!(idle(&plant), [0, 20]);
+        plant.fall_back(0, 0);
+        assert_eq!((idle(&plant), plant.processes[0].pools[1].capacity_bytes), (vec![0, 20], capacity));
+        assert_eq!(plant.processes[0].pools[0].capacity_bytes, 0);
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub(super) struct Pool {
     out_of_reach: (u64, u64),
     floor_bytes: u64,
     priority: u32,
-    is_pinned: bool,
+    /// Nobody but its owner takes from it.
+    pub(super) is_pinned: bool,
     /// The stack, and how many at its bottom are spoilt.
     idle: u64,
     spoilt: u64,
