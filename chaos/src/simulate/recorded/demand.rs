@@ -43,6 +43,7 @@ pub(super) fn points(record: &Record, names: &[String]) -> Option<Vec<Point>> {
         let point = Point {
             step,
             limit,
+            kills: moment.limit_kind == "real",
             // What pools and allocator hold is taken off later.
             others: usage.cast_signed(),
             kept_permille: 1000,

@@ -40,7 +40,6 @@ pub(super) struct Recorded {
     point_of: Arc<[u32]>,
     allocator: Allocator,
     limit: Option<u64>,
-    kills: bool,
     disturbance: Option<(f64, Option<f64>)>,
     pub(super) demand: Arc<Demand>,
     pub(super) facts: Facts,
@@ -81,6 +80,8 @@ pub(super) struct Facts {
 pub(super) struct Point {
     pub(super) step: usize,
     pub(super) limit: u64,
+    /// Whether a usage above the limit is killed.
+    pub(super) kills: bool,
     pub(super) others: i64,
     /// What is left of what the allocator keeps, thousandths: less than 1000 where it had less than the plant would.
     pub(super) kept_permille: u64,
@@ -132,7 +133,6 @@ impl Recorded {
         let mut points = demand::points(record, &names).ok_or(Unfit::TooLittle)?;
         let kind = held::allocator(record);
         held::take_off(record, &mut points, kind);
-        let first = record.moments.first().ok_or(Unfit::TooLittle)?;
         let steps = points.last().map_or(0, |point| point.step);
         if steps == 0 {
             return Err(Unfit::TooLittle);
@@ -147,7 +147,6 @@ impl Recorded {
             points: points.into(),
             allocator: kind,
             limit: None,
-            kills: first.limit_kind == "real",
             disturbance: None,
             facts: Facts::default(),
         };
@@ -160,7 +159,7 @@ impl Recorded {
     /// fits, so there is no more.
     pub(super) fn under(&self, limit_bytes: u64) -> Self {
         let limit_bytes = limit_bytes.clamp(1, BYTES_MAX);
-        let mut world = Self { limit: Some(limit_bytes), kills: true, ..self.clone() };
+        let mut world = Self { limit: Some(limit_bytes), ..self.clone() };
         let idle: u64 = self.points[0].pools.iter().map(|pool| pool.idle * pool.weight).sum();
         let room = (limit_bytes / 100 * BEGINS_PERCENT).saturating_sub(self.points[0].needs());
         for start in world.starts.iter_mut().filter(|_| idle > room) {
@@ -243,7 +242,8 @@ impl World for Recorded {
     }
 
     fn kills_above_bytes(&self, step: usize) -> u64 {
-        if self.kills { self.limit_bytes(step) } else { u64::MAX }
+        let kills = self.limit.is_some() || self.point(step).0.kills;
+        if kills { self.limit_bytes(step) } else { u64::MAX }
     }
 
     fn limit_max_bytes(&self) -> u64 {

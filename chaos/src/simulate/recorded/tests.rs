@@ -146,6 +146,13 @@ fn a_limit_that_was_simulated_kills_nobody_and_a_real_one_does() {
         moment.limit_kind = "simulated".into();
     }
     assert_eq!(peak_of(&record, "fixed", None), (105 * MIB, 0));
+    // While it was recorded the limit became a real one.
+    for moment in &mut record.moments[25..] {
+        moment.limit_kind = "real".into();
+    }
+    assert_eq!(peak_of(&record, "fixed", None).1, 0, "it was above before that");
+    record.moments[30].inputs.usage_bytes = Some(105 * MIB);
+    assert_eq!(peak_of(&record, "fixed", None).1, 1);
 }
 
 #[test]
