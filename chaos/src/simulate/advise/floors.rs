@@ -2,7 +2,7 @@
 
 use super::PoolAdvice;
 use crate::simulate::demand::STEP_MS;
-use crate::simulate::recorded::Recorded;
+use crate::simulate::recorded::{Point, Recorded};
 use crate::simulate::world::{Start, World as _};
 
 /// What comes and goes is looked at by so many steps: ten seconds.
@@ -73,11 +73,14 @@ fn floors(world: &Recorded, starts: &[Start], limit_bytes: u64) -> Vec<u64> {
     wanted.into_iter().map(scaled).collect()
 }
 
-/// Objects that come and go within a window, the tenth percentile of the windows.
+/// Objects that come and go within a window, the tenth percentile of the whole windows.
 fn swing(world: &Recorded, pool: usize) -> u64 {
+    let is_whole =
+        |window: &&[Point]| (window[0].step / WINDOW_STEPS + 1) * WINDOW_STEPS <= world.demand.steps;
     let mut swings: Vec<u64> = world
         .points()
         .chunk_by(|a, b| a.step / WINDOW_STEPS == b.step / WINDOW_STEPS)
+        .filter(is_whole)
         .map(|window| {
             let lent = || window.iter().map(|point| point.pools[pool].lent);
             lent().max().unwrap_or(0) - lent().min().unwrap_or(0)

@@ -37,6 +37,14 @@ fn the_limit_is_the_least_that_goes_well_and_a_margin() {
 }
 
 #[test]
+fn a_window_that_has_only_begun_does_not_count() {
+    let mut record = busy(71);
+    record.moments.truncate(70 * 4 + 1);
+    let advice = advise(&record, 1).unwrap();
+    assert!(advice.pools[0].floor_bytes > 0, "{}", advice.text());
+}
+
+#[test]
 fn a_longer_record_needs_less_margin() {
     let margin = |seconds| advise(&busy(seconds), 1).unwrap().support.margin;
     assert!(margin(700) < margin(90));
