@@ -25,7 +25,8 @@ pub(super) fn pools(world: &Recorded, limit_bytes: u64) -> Vec<PoolAdvice> {
     let floors = floors(world, &starts, limit_bytes);
     let advice = starts.iter().enumerate().map(|(n, start)| PoolAdvice {
         name: start.name.clone(),
-        floor_bytes: floors[n],
+        // One that is set is not lowered, by less than a KiB neither.
+        floor_bytes: floors[n].max(start.floor_bytes.next_multiple_of(KIB)),
         weight: weight(world.facts.measured[n], worth[n], mean, start.priority),
         worth_ns_per_byte: worth[n],
         idle_mean_bytes: idle_mean(world, n),

@@ -80,7 +80,7 @@ pub struct Expected {
 pub struct PoolAdvice {
     /// The pool's name.
     pub name: String,
-    /// Idle bytes that it keeps before others get any; 0: none.
+    /// Idle bytes that it keeps before others get any, no fewer than it has now; whole KiB, and 0: none.
     pub floor_bytes: u64,
     /// How much its demand counts; 100 is usual.
     pub weight: u32,
@@ -129,7 +129,7 @@ pub fn advise(record: &Record, seed: u64) -> Result<Advice, NotEnough> {
     let mut set = world.under(limit);
     for start in set.pools_mut() {
         if let Some(pool) = pools.iter().find(|pool| pool.name == start.name) {
-            (start.floor_bytes, start.priority) = (pool.floor_bytes.max(start.floor_bytes), pool.weight);
+            (start.floor_bytes, start.priority) = (pool.floor_bytes, pool.weight);
         }
     }
     let expected = expected(&world, &tide(&set), &free);

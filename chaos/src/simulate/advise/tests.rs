@@ -45,6 +45,17 @@ fn a_window_that_has_only_begun_does_not_count() {
 }
 
 #[test]
+fn a_floor_that_is_set_is_not_lowered() {
+    let mut record = busy(90);
+    for moment in &mut record.moments {
+        moment.inputs.pools[0].floor_bytes = (15 << 20) + 1;
+    }
+    let advice = advise(&record, 1).unwrap();
+    assert_eq!(advice.pools[0].floor_bytes, (15 << 20) + 1024, "{}", advice.text());
+    assert!(advice.config.contains("floor: 15361KiB"), "{}", advice.config);
+}
+
+#[test]
 fn a_longer_record_needs_less_margin() {
     let margin = |seconds| advise(&busy(seconds), 1).unwrap().support.margin;
     assert!(margin(700) < margin(90));
