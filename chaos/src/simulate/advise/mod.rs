@@ -1,9 +1,10 @@
 //! Advice from a record: which limit, which floors and weights, how sure that is, and what would shrink first.
 //!
-//! - **The limit.** `tide` is replayed without a limit, and under limits that rise by 3 %, from the most that others used and
-//!   pools lent at a time. The first under which nothing is killed, usage stays at or below .90 for 99 % of the time, and
-//!   reuse saves at least .95 of what it saves without a limit, is the least. A margin comes on top (`support.rs`): it is
-//!   what the record cannot say.
+//! - **The limit.** `tide` is replayed without a limit, and under limits 3 % apart, from the most that others used and pools
+//!   lent at a time. It goes well where nothing is killed, usage stays at or below .90 for 99 % of the time, and reuse
+//!   saves at least .95 of what it saves without a limit. Bisection finds the least such limit: with more than it, a
+//!   replay goes no worse. A margin comes on top (`support.rs`): it is what the record cannot say. What is advised is
+//!   replayed, too, and the limit rises until that goes well.
 //! - **Floors.** In each ten seconds some of a pool's objects come back and are wanted again: the most that were lent minus
 //!   the fewest. A floor keeps the tenth percentile of that, and all floors together a tenth of the limit at most.
 //! - **Weights.** A controller weighs pools by what a reuse saves per byte, where it is measured, so a weight would count it
@@ -34,8 +35,10 @@ const UNREADABLE_MAX: f64 = 0.2;
 const OVER_MAX: f64 = 0.01;
 /// and if at least this share is saved of what is saved without one.
 const SAVED_MIN: f64 = 0.95;
-/// The next limit that is tried is so many hundredths of the one before.
+/// Limits that are tried are so many hundredths of the one before.
 const GRID_PERCENT: u64 = 103;
+/// With floors and weights, so many limits are tried.
+const SETTLED_WITHIN: usize = 8;
 /// Limits are tried up to so many times what the service would use without one.
 const TRIED_MAX: u64 = 2;
 /// No limit at all, for the law: 2^46 bytes.
@@ -48,7 +51,7 @@ const MIB: u64 = 1 << 20;
 pub struct Advice {
     /// The limit to give the service, bytes: the least, and the margin.
     pub limit_bytes: u64,
-    /// The smallest limit under which the replay went well, bytes.
+    /// A limit under which the replay went well, bytes; under the next lower one that could be it did not.
     pub least_bytes: u64,
     /// What the record supports, and the margin that comes from it.
     pub support: Support,
@@ -71,8 +74,15 @@ pub struct Expected {
     pub over_090: f64,
     /// What is saved, as a share of what is saved without a limit.
     pub saved: f64,
-    /// 1 if it was killed.
+    /// 1 if it was killed: there is no such advice.
     pub oom: u8,
+}
+
+impl Expected {
+    /// Whether it is what an advice promises.
+    fn is_good(&self) -> bool {
+        self.oom == 0 && self.over_090 <= OVER_MAX && self.saved >= SAVED_MIN
+    }
 }
 
 /// What to set for a pool.
@@ -104,7 +114,7 @@ impl fmt::Display for NotEnough {
 
 impl std::error::Error for NotEnough {}
 
-/// Advises. Takes about forty replays of the record.
+/// Advises. Takes some ten replays of the record.
 ///
 /// # Errors
 /// [`NotEnough`] with everything that is missing.
@@ -124,15 +134,20 @@ pub fn advise(record: &Record, seed: u64) -> Result<Advice, NotEnough> {
     let free = tide(&world.under(NO_LIMIT_BYTES));
     let least = least_limit(&world, &free, tide)?;
     let support = Support::of(&world);
-    let limit = support.with_margin(least).div_ceil(MIB) * MIB;
-    let pools = floors::pools(&world, limit);
-    let mut set = world.under(limit);
-    for start in set.pools_mut() {
-        if let Some(pool) = pools.iter().find(|pool| pool.name == start.name) {
-            (start.floor_bytes, start.priority) = (pool.floor_bytes, pool.weight);
+    let with_floors = |limit| {
+        let pools = floors::pools(&world, limit);
+        let mut set = world.under(limit);
+        for start in set.pools_mut() {
+            if let Some(pool) = pools.iter().find(|pool| pool.name == start.name) {
+                (start.floor_bytes, start.priority) = (pool.floor_bytes, pool.weight);
+            }
         }
-    }
-    let expected = expected(&world, &tide(&set), &free);
+        (pools, expected(&world, &tide(&set), &free))
+    };
+    let (limit, (pools, expected)) =
+        settle(support.with_margin(least).div_ceil(MIB) * MIB, with_floors, |(_, expected)| {
+            expected.is_good()
+        })?;
     let mut notes = record.notes.clone();
     notes.extend(pools.iter().filter(|pool| pool.is_pinned).map(|pool| {
         format!("the capacity of {} is set by hand or by a file: the controller plans around it", pool.name)
@@ -171,23 +186,38 @@ fn enough(record: &Record) -> Result<Recorded, NotEnough> {
     if missing.is_empty() { Ok(world) } else { Err(NotEnough(missing)) }
 }
 
-/// The first limit under which the replay goes well.
+/// Limits from this one up.
+fn grid(from: u64) -> impl Iterator<Item = u64> {
+    std::iter::successors(Some(from), |limit| Some((limit / 100 * GRID_PERCENT).div_ceil(MIB) * MIB))
+}
+
+/// The least limit under which the replay goes well.
 fn least_limit(
     world: &Recorded,
     free: &Outcome,
     tide: impl Fn(&Recorded) -> Outcome,
 ) -> Result<u64, NotEnough> {
     let most = free.measure.peak_bytes.saturating_mul(TRIED_MAX);
-    let mut limit = world.points().iter().map(Point::needs).max().unwrap_or(0).div_ceil(MIB).max(1) * MIB;
-    while limit <= most {
-        let expected = expected(world, &tide(&world.under(limit)), free);
-        if expected.oom == 0 && expected.over_090 <= OVER_MAX && expected.saved >= SAVED_MIN {
-            return Ok(limit);
-        }
-        limit = (limit / 100 * GRID_PERCENT).div_ceil(MIB) * MIB;
-    }
-    let found = format!("no limit up to {} MiB keeps what the record has of reuse", most / MIB);
-    Err(NotEnough(vec![found + ": its work is too uneven for its length"]))
+    let needed = world.points().iter().map(Point::needs).max().unwrap_or(0).div_ceil(MIB).max(1) * MIB;
+    let limits: Vec<u64> = grid(needed).take_while(|limit| *limit <= most).collect();
+    let is_too_low = |limit: &u64| !expected(world, &tide(&world.under(*limit)), free).is_good();
+    limits.get(limits.partition_point(is_too_low)).copied().ok_or_else(|| {
+        let found = format!("no limit up to {} MiB keeps what the record has of reuse", most / MIB);
+        NotEnough(vec![found + ": its work is too uneven for its length"])
+    })
+}
+
+/// The first of a few limits from `limit` on with which what is set is good, and what is set.
+fn settle<T>(
+    limit: u64,
+    set: impl Fn(u64) -> T,
+    is_good: impl Fn(&T) -> bool,
+) -> Result<(u64, T), NotEnough> {
+    let mut tried = grid(limit).take(SETTLED_WITHIN).map(|limit| (limit, set(limit)));
+    tried.find(|(_, set)| is_good(set)).ok_or_else(|| {
+        let found = format!("with floors and weights, no limit from {} MiB up goes well", limit / MIB);
+        NotEnough(vec![found + ": its work is too uneven for its length"])
+    })
 }
 
 fn expected(world: &Recorded, outcome: &Outcome, free: &Outcome) -> Expected {

@@ -56,6 +56,42 @@ fn a_floor_that_is_set_is_not_lowered() {
 }
 
 #[test]
+fn an_advice_that_would_not_go_well_is_not_given() {
+    let tried = std::cell::Cell::new(0);
+    let set = |limit| {
+        tried.set(tried.get() + 1);
+        limit
+    };
+    let settled = |good_from| settle(100 * MIB, set, |limit| *limit >= good_from);
+    assert_eq!(settled(1), Ok((100 * MIB, 100 * MIB)));
+    assert_eq!(tried.take(), 1);
+    assert_eq!(settled(104 * MIB), Ok((107 * MIB, 107 * MIB)));
+    tried.take();
+    let NotEnough(why) = settled(u64::MAX).unwrap_err();
+    assert!(why[0].contains("no limit from 100 MiB up") && tried.take() == SETTLED_WITHIN, "{why:?}");
+}
+
+/// Of a need of 50 MiB and a peak of 500 there are some hundred limits to try.
+#[test]
+fn the_least_is_found_without_a_replay_of_each_limit() {
+    let record = busy(90);
+    let world = enough(&record).unwrap();
+    let replays = std::cell::Cell::new(0);
+    let tide = |world: &Recorded| {
+        replays.set(replays.get() + 1);
+        run(world, &world.demand, 1, || Box::<Tide>::default())
+    };
+    let mut free = tide(&world.under(NO_LIMIT_BYTES));
+    free.measure.peak_bytes = 500 * MIB;
+    replays.take();
+    let least = least_limit(&world, &free, tide).unwrap();
+    assert!(replays.get() <= 8, "{} replays", replays.get());
+    let goes_well = |limit| expected(&world, &tide(&world.under(limit)), &free).is_good();
+    let lower = least / GRID_PERCENT * 100 / MIB * MIB;
+    assert!(goes_well(least) && !goes_well(lower), "{least} and {lower}");
+}
+
+#[test]
 fn a_longer_record_needs_less_margin() {
     let margin = |seconds| advise(&busy(seconds), 1).unwrap().support.margin;
     assert!(margin(700) < margin(90));

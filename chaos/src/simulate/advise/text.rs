@@ -50,11 +50,10 @@ impl Advice {
         let _ = writeln!(
             text,
             "  with all of this set, the replay has its peak at {:.3} of the limit, is above .90 for {:.1} % of the time,\n  \
-             and saves {:.1} % of what it saves without a limit{}",
+             and saves {:.1} % of what it saves without a limit",
             expected.peak,
             percent(expected.over_090),
-            percent(expected.saved),
-            if expected.oom == 0 { "" } else { "; it was killed" }
+            percent(expected.saved)
         );
         text.push_str("\nwhat shrinks first, when memory is scarce:\n");
         for (n, pool) in self.pools.iter().enumerate() {
