@@ -10,7 +10,8 @@
 //! The first line says what the file is and what its figures are. A line of a moment has the figures of the process, then
 //! of each pool after a `;`, as whole numbers and as differences from the moment before: nothing for no difference, `?` for
 //! a figure that could not be read, and nothing at all after the last difference. A pool whose figures did not change is
-//! left out, and the next one begins with its number (`2:`). Shares are millionths.
+//! left out, and the next one begins with its number (`2:`). Shares are millionths. A pool that is named anew begins with
+//! nothing, whatever it had before it went.
 //!
 //! A line is written as its moment arrives, whole. A file that ends in the middle of a line is one whose writer died: the
 //! rest counts. It does not know who writes or reads it, nor what a figure is good for.
@@ -24,6 +25,7 @@ pub use write::Recorder;
 
 use pool_controller::Moment;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a file says that it is.
 const FORMAT: &str = "ebbpool-record";
@@ -91,6 +93,13 @@ impl Default for Cell {
     fn default() -> Self {
         Self { number: 0, is_known: true }
     }
+}
+
+/// The cells of the pools of a context, from those of the one before. A pool that was not there begins anew: nothing is
+/// kept of those that are gone, however many come and go.
+fn cells_of<C>(context: &Context, before: &Context, cells: Vec<C>, fresh: impl Fn() -> C) -> Vec<C> {
+    let mut known: BTreeMap<&str, C> = before.pools.iter().map(String::as_str).zip(cells).collect();
+    context.pools.iter().map(|name| known.remove(name.as_str()).unwrap_or_else(&fresh)).collect()
 }
 
 #[cfg(test)]

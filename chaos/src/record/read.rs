@@ -1,10 +1,10 @@
 //! Reads a record.
 
 use super::figures::{FIGURES, Figure, POOL_FIGURES};
-use super::{Cell, Context, FORMAT, Header, VERSION};
+use super::{Cell, Context, FORMAT, Header, VERSION, cells_of};
 use pool_controller::Moment;
 use pool_controller::decide::PoolInputs;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _};
@@ -134,7 +134,8 @@ struct Reader {
     places: Places<Moment>,
     pool_places: Places<PoolInputs>,
     process: Vec<Cell>,
-    pools: BTreeMap<String, Vec<Cell>>,
+    /// Of each pool of the context.
+    pools: Vec<Vec<Cell>>,
     now: Moment,
     moments: VecDeque<Moment>,
     cells: usize,
@@ -164,7 +165,7 @@ impl Reader {
             places,
             pool_places,
             process,
-            pools: BTreeMap::new(),
+            pools: Vec::new(),
             now: Moment::default(),
             moments: VecDeque::new(),
             cells: 0,
@@ -186,6 +187,8 @@ impl Reader {
         self.now.limit_kind.clone_from(&context.limit_kind);
         self.now.inputs.level.clone_from(&context.level);
         self.now.inputs.pools = context.pools.iter().map(pool).collect();
+        let fresh = || vec![Cell::default(); self.pool_places.len()];
+        self.pools = cells_of(&context, &self.context, std::mem::take(&mut self.pools), fresh);
         self.context = context;
         Ok(())
     }
@@ -205,19 +208,12 @@ impl Reader {
                 "" => next,
                 number => number.parse().map_err(|_| format!("{number:?} is no number of a pool"))?,
             };
-            let known = self.context.pools.len();
-            let name = self.context.pools.get(at).ok_or_else(|| format!("pool {at} of {known}"))?;
-            let fresh = || vec![Cell::default(); self.pool_places.len()];
-            update(self.pools.entry(name.clone()).or_insert_with(fresh), figures)?;
+            let known = self.pools.len();
+            update(self.pools.get_mut(at).ok_or_else(|| format!("pool {at} of {known}"))?, figures)?;
             next = at + 1;
         }
-        for pool in &mut self.now.inputs.pools {
-            let fresh = || vec![Cell::default(); self.pool_places.len()];
-            take(
-                self.pools.entry(pool.name.as_str().to_owned()).or_insert_with(fresh),
-                &self.pool_places,
-                pool,
-            );
+        for (pool, cells) in self.now.inputs.pools.iter_mut().zip(&self.pools) {
+            take(cells, &self.pool_places, pool);
         }
         self.keep();
         Ok(())

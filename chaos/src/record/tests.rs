@@ -75,6 +75,22 @@ fn pools_and_policies_come_and_go() {
     assert_eq!(contexts, 4, "each of the four changes");
 }
 
+/// A service with a pool for each connection has more names in a day than there is memory for.
+#[test]
+fn nothing_is_kept_of_a_pool_that_is_gone() {
+    let mut moments = service(2, 2, 9);
+    for moment in &mut moments[3..6] {
+        moment.inputs.pools.truncate(1);
+    }
+    let text = written(&moments);
+    assert!(Record::parse(&text).unwrap().moments == moments);
+    let text = String::from_utf8(text).unwrap();
+    // A header, three moments, a context, three moments, a context: the second pool is back with its whole count.
+    let back = text.lines().nth(9).unwrap().split(';').nth(2).unwrap();
+    let gets = moments[6].inputs.pools[1].gets_total;
+    assert!(back.starts_with(&format!("{gets},")), "{back}");
+}
+
 /// The figures in docs/replay.md.
 #[test]
 fn a_second_takes_as_many_bytes_as_the_document_says() {

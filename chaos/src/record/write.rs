@@ -1,9 +1,8 @@
 //! Writes a record, a line a moment.
 
 use super::figures::{FIGURES, Figure, POOL_FIGURES};
-use super::{Cell, Context, FORMAT, Header, VERSION};
+use super::{Cell, Context, FORMAT, Header, VERSION, cells_of};
 use pool_controller::Moment;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -28,13 +27,14 @@ pub struct Recorder<W> {
     program: String,
     context: Option<Context>,
     process: [Cell; FIGURES.len()],
-    pools: BTreeMap<String, [Cell; POOL_FIGURES.len()]>,
+    /// Of each pool of the context.
+    pools: Vec<[Cell; POOL_FIGURES.len()]>,
 }
 
 impl<W: Write> Recorder<W> {
     /// A recorder; `program` is who writes, for the header. Nothing is written before the first moment.
     pub fn new(out: W, program: &str) -> Self {
-        let (process, pools) = ([Cell::default(); FIGURES.len()], BTreeMap::new());
+        let (process, pools) = ([Cell::default(); FIGURES.len()], Vec::new());
         Self { out, program: program.to_owned(), context: None, process, pools }
     }
 
@@ -46,12 +46,7 @@ impl<W: Write> Recorder<W> {
         let mut text = self.context_line(moment)?;
         write_cells(&mut text, &mut self.process, &FIGURES, moment);
         let mut next = 0;
-        for (n, pool) in moment.inputs.pools.iter().enumerate() {
-            // One lookup without a copy of the name: a name is new once.
-            if !self.pools.contains_key(pool.name.as_str()) {
-                self.pools.insert(pool.name.as_str().to_owned(), [Cell::default(); POOL_FIGURES.len()]);
-            }
-            let Some(cells) = self.pools.get_mut(pool.name.as_str()) else { continue };
+        for (n, (pool, cells)) in moment.inputs.pools.iter().zip(&mut self.pools).enumerate() {
             let mut figures = String::new();
             write_cells(&mut figures, cells, &POOL_FIGURES, pool);
             if figures.is_empty() {
@@ -80,8 +75,10 @@ impl<W: Write> Recorder<W> {
         if self.context.as_ref().is_some_and(|context| context.is_of(moment)) {
             return Ok(String::new());
         }
-        let is_first = self.context.is_none();
+        let (is_first, before) = (self.context.is_none(), self.context.take().unwrap_or_default());
         let context = self.context.insert(Context::of(moment)).clone();
+        let fresh = || [Cell::default(); POOL_FIGURES.len()];
+        self.pools = cells_of(&context, &before, std::mem::take(&mut self.pools), fresh);
         let line = if is_first {
             serde_json::to_string(&Header {
                 format: FORMAT.to_owned(),
