@@ -88,7 +88,7 @@ impl Measure {
             self.first_action_ms = Some(super::scenario::whole((now_s - from_s) * 1000.0));
         }
         if let Some(ended_s) = to_s.filter(|to_s| now_s >= *to_s && !self.is_back) {
-            self.is_back = capacity * 10 >= before.capacity * 9;
+            self.is_back = u128::from(capacity) * 10 >= u128::from(before.capacity) * 9;
             self.recovery_s = Some(now_s - ended_s);
         }
     }

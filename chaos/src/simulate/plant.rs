@@ -61,7 +61,7 @@ pub(super) struct Level {
 impl Level {
     /// Whether usage is above so many thousandths of the limit.
     pub(super) fn is_above(self, permille: u64) -> bool {
-        self.usage * 1000 > self.limit * permille
+        u128::from(self.usage) * 1000 > u128::from(self.limit) * u128::from(permille)
     }
 
     /// Usage as a share of the limit.

@@ -3,7 +3,7 @@
 use super::super::demand::{Demand, SLOTS, STEP_MS, Trace};
 use super::super::scenario::whole;
 use super::super::world::{Start, World as _};
-use super::{BYTES_MAX, Facts, Point, PoolPoint, Recorded, UNMEASURED_NS};
+use super::{BYTES_MAX, Facts, OBJECTS_MAX, Point, PoolPoint, Recorded, UNMEASURED_NS};
 use crate::record::Record;
 use pool_controller::decide::PoolInputs;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,8 +126,8 @@ pub(super) fn starts(record: &Record, names: &[String], points: &[Point]) -> Vec
             least_weight: weights[0],
             saved_ns: saved_ns.unwrap_or(UNMEASURED_NS),
             is_measured: saved_ns.is_some(),
-            capacity_bytes: first.capacity_bytes,
-            objects_max: first.capacity_objects,
+            capacity_bytes: first.capacity_bytes.min(BYTES_MAX),
+            objects_max: first.capacity_objects.min(OBJECTS_MAX),
             idle: pool.idle,
             lent: pool.lent,
             out_of_reach: 0,
@@ -188,7 +188,7 @@ pub(super) fn facts(record: &Record, world: &Recorded) -> Facts {
         (ratio(usage, limit) > 0.9).then(|| pair[1].at_ms.saturating_sub(pair[0].at_ms))
     });
     let since = |of: fn(&PoolPoint) -> u64| {
-        let sum = |point: &Point| point.pools.iter().map(of).sum::<u64>();
+        let sum = |point: &Point| point.pools.iter().map(|pool| u128::from(of(pool))).sum::<u128>();
         points.last().map_or(0, sum).saturating_sub(points.first().map_or(0, sum))
     };
     let (gets, created) = (since(|pool| pool.gets), since(|pool| pool.created));

@@ -11,6 +11,8 @@ mod demand;
 mod held;
 mod reach;
 
+use bounds::OBJECTS_MAX;
+
 pub(super) use bounds::BYTES_MAX;
 
 use super::demand::{Demand, STEP_MS};

@@ -1,6 +1,7 @@
 //! What a record becomes: the demand that was counted, the usage that was read, and a replay near what happened.
 
 use super::super::plant::Plant;
+use super::super::random::Random;
 use super::super::replay::{ReplayError, replay};
 use super::super::world::World as _;
 use super::*;
@@ -249,27 +250,30 @@ fn too_little_is_said() {
 /// Sets a figure of a moment.
 type Sets = fn(&mut Moment, u64);
 
+const SETS: [(&str, Sets); 17] = [
+    ("at_ms", |m, n| m.at_ms = n),
+    ("usage", |m, n| m.inputs.usage_bytes = Some(n)),
+    ("limit", |m, n| m.inputs.limit_bytes = Some(n)),
+    ("heap_free", |m, n| m.inputs.heap_free_bytes = Some(n)),
+    ("purges", |m, n| m.inputs.purges_total = n),
+    ("gets", |m, n| m.inputs.pools[0].gets_total = n),
+    ("created", |m, n| m.inputs.pools[0].created_total = n),
+    ("lent", |m, n| m.inputs.pools[0].lent_objects = n),
+    ("lent_bytes", |m, n| m.inputs.pools[0].lent_bytes = n),
+    ("idle", |m, n| m.inputs.pools[0].idle_objects = n),
+    ("idle_bytes", |m, n| m.inputs.pools[0].idle_bytes = n),
+    ("expected", |m, n| m.inputs.pools[0].expected_weight_bytes = n),
+    ("capacity", |m, n| m.inputs.pools[0].capacity_bytes = n),
+    ("objects", |m, n| m.inputs.pools[0].capacity_objects = n),
+    ("floor", |m, n| m.inputs.pools[0].floor_bytes = n),
+    ("saved", |m, n| m.inputs.pools[0].saved_ns = Some(n as f64)),
+    ("pinned", |m, n| m.inputs.pools[0].pinned = n % 2 == 1),
+];
+
 #[test]
 fn whatever_a_figure_is_the_record_is_refused_or_replayed() {
-    let sets: [(&str, Sets); 15] = [
-        ("at_ms", |m, n| m.at_ms = n),
-        ("usage", |m, n| m.inputs.usage_bytes = Some(n)),
-        ("limit", |m, n| m.inputs.limit_bytes = Some(n)),
-        ("heap_free", |m, n| m.inputs.heap_free_bytes = Some(n)),
-        ("gets", |m, n| m.inputs.pools[0].gets_total = n),
-        ("created", |m, n| m.inputs.pools[0].created_total = n),
-        ("lent", |m, n| m.inputs.pools[0].lent_objects = n),
-        ("lent_bytes", |m, n| m.inputs.pools[0].lent_bytes = n),
-        ("idle", |m, n| m.inputs.pools[0].idle_objects = n),
-        ("idle_bytes", |m, n| m.inputs.pools[0].idle_bytes = n),
-        ("expected", |m, n| m.inputs.pools[0].expected_weight_bytes = n),
-        ("capacity", |m, n| m.inputs.pools[0].capacity_bytes = n),
-        ("objects", |m, n| m.inputs.pools[0].capacity_objects = n),
-        ("floor", |m, n| m.inputs.pools[0].floor_bytes = n),
-        ("saved", |m, n| m.inputs.pools[0].saved_ns = Some(n as f64)),
-    ];
     let mut refused = 0;
-    for (name, set) in sets {
+    for (name, set) in SETS {
         for number in [0, 1, 1 << 50, 1 << 62, u64::MAX] {
             for moments in [3..4, 3..12] {
                 let mut record = service(12);
@@ -285,6 +289,46 @@ fn whatever_a_figure_is_the_record_is_refused_or_replayed() {
         }
     }
     assert!(refused > 0);
+}
+
+/// Figures that may be alone, and would not fit into their numbers together.
+#[test]
+fn whatever_figures_are_together_the_record_is_refused_or_replayed() {
+    let mut random = Random::new(11, 11);
+    let (mut refused, mut replayed) = (0, 0);
+    for n in 0..2000 {
+        let mut record = service(12);
+        for moment in &mut record.moments {
+            // One that kills ends most of these at once.
+            moment.limit_kind = "simulated".into();
+            let twin = PoolInputs { name: "b".into(), ..moment.inputs.pools[0].clone() };
+            moment.inputs.pools.push(twin);
+        }
+        let mut changed = Vec::new();
+        for _ in 0..2 + random.up_to(4) {
+            let (name, set) = SETS[1..][usize::try_from(random.up_to(SETS.len() as u64 - 2)).unwrap()];
+            let most = if random.up_to(9) == 0 { 63 } else { 50 };
+            let number = 1 << random.up_to(most).max(random.up_to(40));
+            let from = usize::try_from(random.up_to(11)).unwrap();
+            let to = from + 1 + usize::try_from(random.up_to(11 - from as u64)).unwrap();
+            record.moments[from..to].iter_mut().for_each(|moment| set(moment, number));
+            changed.push((name, number, from..to));
+        }
+        let policies = ["tide", "bands", "fixed", "fixed-best"].map(str::to_owned);
+        match replay(&record, &policies[n % 4..][..1], None, 1) {
+            Ok(replay) => {
+                let row = &replay.rows[0];
+                let share = row.hits_vs_oracle.unwrap();
+                assert!(row.peak.is_finite() && (0.0..=1.0).contains(&share), "{share}: {changed:?}");
+                replayed += 1;
+            }
+            Err(error) => {
+                assert!(matches!(error, ReplayError::Beyond(_)), "{changed:?}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 50 && replayed > 50, "{refused} and {replayed}");
 }
 
 #[test]
