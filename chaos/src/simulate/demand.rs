@@ -29,8 +29,8 @@ pub(super) struct Round {
     pub(super) again: u64,
 }
 
-/// Full rounds of a slot that stand for themselves. After the second one a pool is as it was after the first: what came
-/// back is what the next gets take. However many there are, the rest of them is one step.
+/// Full rounds of a slot that stand for themselves. From the second one on, what came back is what the next gets take, and
+/// nothing changes but the counts (in the plant, see `Pool::repeat`). However many there are, the rest is one step.
 const FULL_ROUNDS: u64 = 2;
 
 impl Trace {
