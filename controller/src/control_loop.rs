@@ -136,7 +136,7 @@ impl Controller {
         self.live.add_floors(&mut inputs);
         let plan = self.decider.decide(at, &inputs);
         if let Some(journal) = &mut self.notes.journal {
-            journal(&journal_line(at, &inputs, &plan));
+            journal(&journal_line(self.decider.who(), at, &inputs, &plan));
         }
         self.shared.valve.set(&inputs, seen.lent_bytes(), plan.is_reclaimable);
         let done = self.act.carry_out(at, now, &seen.pools, &plan, inputs.limit_bytes);

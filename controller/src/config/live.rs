@@ -132,7 +132,7 @@ impl Live {
             Some(_) => {}
             None => {
                 if let Some(policy) = self.spare_policy.take() {
-                    decider.set_policy(policy);
+                    decider.resume_policy(policy);
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Lines are JSON: they can be searched, cut and kept as they are. Knows no file.
 
-use super::{Decider, Inputs, Plan, Policy};
+use super::{Decider, Inputs, Plan, Policy, policy_by_name};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// use std::time::Duration;
 /// let inputs = Inputs { limit_bytes: Some(1 << 30), usage_bytes: Some(1 << 29), ..Inputs::default() };
 /// let plan = Tide::default().decide(Duration::ZERO, &inputs);
-/// let line = journal_line(Duration::ZERO, &inputs, &plan);
+/// let line = journal_line(("tide", 0), Duration::ZERO, &inputs, &plan);
 /// let mut replay = Replay::new(Box::<Tide>::default());
 /// assert_eq!(replay.next(&Journal::parse(&line)?), Ok(()));
 /// # Ok::<(), serde_json::Error>(())
@@ -23,6 +23,13 @@ use std::time::Duration;
 pub struct Journal {
     /// The time of the decision, µs since the controller started.
     pub at_us: u64,
+    /// Who decided.
+    #[serde(default)]
+    pub policy: String,
+    /// Which one of that name: 0 is the one that the controller began with, and those that took its place are numbered as
+    /// they began.
+    #[serde(default)]
+    pub instance: u64,
     /// What was known.
     pub inputs: Inputs,
     /// What was planned.
@@ -31,11 +38,17 @@ pub struct Journal {
 
 /// A replay that came out otherwise.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Differs {
-    /// What had been planned.
-    pub then: serde_json::Value,
-    /// What is planned now.
-    pub now: serde_json::Value,
+#[non_exhaustive]
+pub enum Differs {
+    /// Another plan was made.
+    Plan {
+        /// What had been planned.
+        then: serde_json::Value,
+        /// What is planned now.
+        now: serde_json::Value,
+    },
+    /// From here on a policy decided that is not one of [`POLICIES`](super::POLICIES), nor the one of the replay.
+    Policy(String),
 }
 
 impl Journal {
@@ -51,23 +64,43 @@ impl Journal {
 /// Decides again what a journal says was decided.
 pub struct Replay {
     decider: Decider,
+    /// The policy that it began with, while another one has its turn.
+    first: Option<Box<dyn Policy>>,
+    /// Whose turn it is; `None` before the first line.
+    instance: Option<u64>,
 }
 
 impl Replay {
-    /// By a policy that has not decided anything yet.
+    /// Begins with a policy that has not decided anything yet. Where the journal goes on with another one, the replay does
+    /// too.
     #[must_use]
     pub fn new(policy: Box<dyn Policy>) -> Self {
-        Self { decider: Decider::new(policy) }
+        Self { decider: Decider::new(policy), first: None, instance: None }
     }
 
     /// The next decision; to be called with all lines of a journal, in order.
     ///
     /// # Errors
-    /// If it is another one than then.
+    /// If it is another one than then, or was made by a policy that is not known here.
     pub fn next(&mut self, then: &Journal) -> Result<(), Differs> {
+        // The first line is for the policy that was asked for, whoever decided then.
+        if self.instance.replace(then.instance).is_some_and(|before| before != then.instance) {
+            self.take_turns(then)?;
+        }
         let plan = self.decider.decide(Duration::from_micros(then.at_us), &then.inputs);
         let now = serde_json::to_value(&plan).unwrap_or_default();
-        if now == then.plan { Ok(()) } else { Err(Differs { then: then.plan.clone(), now }) }
+        if now == then.plan { Ok(()) } else { Err(Differs::Plan { then: then.plan.clone(), now }) }
+    }
+
+    fn take_turns(&mut self, then: &Journal) -> Result<(), Differs> {
+        if let Some(first) = self.first.take_if(|_| then.instance == 0) {
+            self.decider.resume_policy(first);
+            return Ok(());
+        }
+        let unknown = || Differs::Policy(then.policy.clone());
+        let before = self.decider.set_policy(policy_by_name(&then.policy).ok_or_else(unknown)?);
+        self.first.get_or_insert(before);
+        Ok(())
     }
 }
 
@@ -79,24 +112,32 @@ impl fmt::Debug for Replay {
 
 impl fmt::Display for Differs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "then {}, now {}", self.then, self.now)
+        match self {
+            Self::Plan { then, now } => write!(f, "then {then}, now {now}"),
+            Self::Policy(name) => {
+                write!(f, "{name:?} decided from here on, which is no policy that can be begun by name")
+            }
+        }
     }
 }
 
 impl std::error::Error for Differs {}
 
-/// The line of a decision, without a line end. Some 300 bytes and 200 a pool.
+/// The line of a decision, without a line end. Some 300 bytes and 200 a pool. The policy is told by its name
+/// and [which one of that name](Journal::instance) it was.
 #[must_use]
-pub fn journal_line(at: Duration, inputs: &Inputs, plan: &Plan) -> String {
+pub fn journal_line((policy, instance): (&str, u64), at: Duration, inputs: &Inputs, plan: &Plan) -> String {
     #[derive(Serialize)]
     struct Line<'a> {
         at_us: u64,
+        policy: &'a str,
+        instance: u64,
         inputs: &'a Inputs,
         plan: &'a Plan,
     }
     let at_us = u64::try_from(at.as_micros()).unwrap_or(u64::MAX);
     // Plain fields; what is no number in JSON (a share that is not a number) is written as null and is told by replay.
-    serde_json::to_string(&Line { at_us, inputs, plan }).unwrap_or_default()
+    serde_json::to_string(&Line { at_us, policy, instance, inputs, plan }).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -137,7 +178,7 @@ mod tests {
         let lines: Vec<String> = (0..400)
             .map(|tick| {
                 let (at, inputs) = (Duration::from_millis(tick * 250), some_inputs(&mut random, tick));
-                journal_line(at, &inputs, &tide.decide(at, &inputs))
+                journal_line(("tide", 0), at, &inputs, &tide.decide(at, &inputs))
             })
             .collect();
         assert!(lines.iter().all(|line| !line.contains('\n')));
@@ -150,6 +191,31 @@ mod tests {
         assert!(differ(&lines, Box::<crate::decide::Fixed>::default()) > 300);
         let other = lines[3].replacen("\"usage_bytes\":1", "\"usage_bytes\":2", 1);
         assert_ne!(Journal::parse(&other).unwrap(), Journal::parse(&lines[3]).unwrap());
+    }
+
+    #[test]
+    fn policies_that_take_turns_are_replayed_and_one_that_is_unknown_is_told() {
+        let (mut random, mut decider) = (Random::new(5), Decider::new(Box::<Tide>::default()));
+        let mut before = None;
+        let lines: Vec<String> = (0..400)
+            .map(|tick| {
+                match tick {
+                    100 => before = Some(decider.set_policy(policy_by_name("bands").unwrap())),
+                    200 => drop(decider.set_policy(Box::<Tide>::default())),
+                    300 => decider.resume_policy(before.take().unwrap()),
+                    _ => {}
+                }
+                let (at, inputs) = (Duration::from_millis(tick * 250), some_inputs(&mut random, tick));
+                let plan = decider.decide(at, &inputs);
+                journal_line(decider.who(), at, &inputs, &plan)
+            })
+            .collect();
+        let mut replay = Replay::new(Box::<Tide>::default());
+        for line in &lines {
+            assert_eq!(replay.next(&Journal::parse(line).unwrap()), Ok(()));
+        }
+        let strange = lines[100].replacen("bands", "quarter", 1).replacen(":1,", ":7,", 1);
+        assert_eq!(replay.next(&Journal::parse(&strange).unwrap()), Err(Differs::Policy("quarter".into())));
     }
 
     #[test]

@@ -112,17 +112,33 @@ pub trait Policy: Send {
 /// A policy with the leak watch beside it.
 pub(crate) struct Decider {
     policy: Box<dyn Policy>,
+    /// Which one decides, and how many have begun after the first: [`Journal::instance`].
+    instance: u64,
+    begun: u64,
     leaks: leak::LeakWatch,
 }
 
 impl Decider {
     pub(crate) fn new(policy: Box<dyn Policy>) -> Self {
-        Self { policy, leaks: leak::LeakWatch::default() }
+        Self { policy, instance: 0, begun: 0, leaks: leak::LeakWatch::default() }
     }
 
-    /// Another policy decides from now on; returns the one before.
+    /// Another policy begins to decide; returns the one before.
     pub(crate) fn set_policy(&mut self, policy: Box<dyn Policy>) -> Box<dyn Policy> {
+        self.begun += 1;
+        self.instance = self.begun;
         std::mem::replace(&mut self.policy, policy)
+    }
+
+    /// The first one goes on.
+    pub(crate) fn resume_policy(&mut self, first: Box<dyn Policy>) {
+        self.instance = 0;
+        self.policy = first;
+    }
+
+    /// The policy's name, and which one of that name it is.
+    pub(crate) fn who(&self) -> (&'static str, u64) {
+        (self.policy_name(), self.instance)
     }
 
     pub(crate) fn policy_name(&self) -> &'static str {
