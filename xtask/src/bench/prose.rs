@@ -38,6 +38,7 @@ pub(super) const HOW: &str = "
   A pool is counted with its entry in a registry.
 * A tick is driven by hand, on pools that three threads have used; every seventh is in use between two ticks. A slice
   is one turn of dropping, as the controller asks for it. A create that takes back is beside one before which the same
-  was taken back untimed, in turns, so that both find the allocator and the caches alike; ratios are of a round's medians.
+  was taken back untimed, in turns, so that both find the allocator and the caches alike; ratios are of a round's
+  sums. A burst of 96 MiB is three fifths of a limit of 160 MiB, and one of 6 MiB stays in the caches.
 * Instructions are those of n warm pairs: the total of a process that runs 2n of them minus that of one that runs n.
 ";
