@@ -119,7 +119,7 @@ fn set_by_hand(knobs: &Knobs) -> [u64; 5] {
     fn of<T>(knob: &Knob<T>) -> u64 {
         if knob.is_override() { knob.generation } else { 0 }
     }
-    let Knobs { capacity, sampling, eviction, reuse, priority, .. } = knobs;
+    let Knobs { capacity, sampling, eviction, reuse, priority, generation: _ } = knobs;
     [of(capacity), of(sampling), of(eviction), of(reuse), of(priority)]
 }
 

@@ -26,7 +26,7 @@ pub(crate) use document::{DATA, DOCUMENT, document};
 /// The contrast.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask bench contrast            all of it, 45 to 60 minutes on two cores\n  \
+    after_help = "Examples:\n  cargo xtask bench contrast            all of it, an hour and some minutes on two cores\n  \
     cargo xtask bench contrast --quick    one allocator, one round: whether it works; nothing is written\n  \
     cargo xtask bench contrast --allocator jemalloc\n                                        its rows alone, measured anew\n  \
     cargo xtask bench contrast --report   the page again, from docs/contrast.json"
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// Runs beside each other while limits are searched; what is timed runs alone
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     at_once: u64,
-    /// This allocator alone, into the page that there is: 20 minutes
+    /// This allocator alone, into the page that there is: 25 minutes
     #[arg(long, value_name = "NAME", value_parser = ALLOCATORS, conflicts_with_all = ["quick", "report"])]
     allocator: Option<String>,
     /// Runs nothing and writes the page anew
@@ -53,13 +53,16 @@ pub(super) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         return write(workspace, &data).map(|()| true);
     }
     let mut plan = if options.quick { Plan::quick() } else { Plan::full() };
-    let mut data = Value::Null;
+    let mut known = None;
     if let Some(only) = &options.allocator {
         plan.allocators.retain(|allocator| allocator == only);
-        data = super::read_json(&workspace.root.join(DATA))?;
+        known = Some(super::read_json(&workspace.root.join(DATA))?);
     }
     let measured = measure(workspace, &plan, usize::try_from(options.at_once)?)?;
-    let data = if data.is_null() { measured } else { replaced(data, &measured)? };
+    let data = match known {
+        Some(known) => replaced(known, &measured)?,
+        None => measured,
+    };
     println!("\n{}", document::tables(&data)?);
     if !options.quick {
         write(workspace, &data)?;

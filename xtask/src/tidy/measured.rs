@@ -43,10 +43,11 @@ fn compare(repo: &Repo, made: &Made) -> Vec<Finding> {
     let Made { data: of, document, make, command } = *made;
     let (data, text) = (repo.tree.file(of), repo.tree.file(document));
     let (data, text) = match (data, text) {
-        (None, None) => return Vec::new(),
         (Some(data), Some(text)) => (&data.text, &text.text),
-        (Some(_), None) => return vec![Finding::new(document, 1, format!("is not there, and {of} is"))],
-        (None, Some(_)) => return vec![Finding::new(of, 1, format!("is not there, and {document} is"))],
+        (data, _) => {
+            let missing = if data.is_none() { of } else { document };
+            return vec![Finding::new(missing, 1, format!("is not there; `{command}` writes it"))];
+        }
     };
     let parsed = serde_json::from_str(data).map_err(anyhow::Error::from);
     let made = match parsed.and_then(|data| make(&data)) {
@@ -84,13 +85,12 @@ mod tests {
     }
 
     fn found(data: &str, text: &str) -> Vec<String> {
-        shown(&measured(&Repo::of(&[(DATA, data), (DOCUMENT, text)])))
+        shown(&compare(&Repo::of(&[(DATA, data), (DOCUMENT, text)]), &PERFORMANCE))
     }
 
     #[test]
-    fn the_document_as_made_passes_and_so_does_none() {
+    fn the_document_as_made_passes() {
         assert_eq!(found(&data(), &made()), Vec::<String>::new());
-        assert_eq!(measured(&Repo::of(&[])), []);
     }
 
     #[test]
@@ -108,17 +108,17 @@ mod tests {
 
     #[test]
     fn each_document_is_compared() {
-        for made in [PERFORMANCE, LIMITS, CONTRAST] {
-            let repo = Repo::of(&[(made.data, "{}"), (made.document, "by hand")]);
-            let found = shown(&measured(&repo));
-            assert!(found.len() == 1 && found[0].starts_with(made.data), "{found:?}");
-        }
+        let all = [PERFORMANCE, LIMITS, CONTRAST].map(|made| [(made.data, "{}"), (made.document, "by hand")]);
+        let found = shown(&measured(&Repo::of(all.as_flattened())));
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found.iter().all(|finding| finding.contains("no document can be made")), "{found:?}");
     }
 
     #[test]
-    fn one_without_the_other_and_data_that_say_nothing_are_found() {
-        assert_eq!(measured(&Repo::of(&[(DATA, "{}")])).len(), 1);
-        assert_eq!(measured(&Repo::of(&[(DOCUMENT, "")])).len(), 1);
+    fn what_is_missing_and_data_that_say_nothing_are_found() {
+        assert_eq!(measured(&Repo::of(&[])).len(), 3, "each of them is promised");
+        let only = |path, text| shown(&compare(&Repo::of(&[(path, text)]), &PERFORMANCE));
+        assert!(only(DATA, "{}")[0].starts_with(DOCUMENT) && only(DOCUMENT, "")[0].starts_with(DATA));
         assert!(found("{}", "")[0].contains("no document can be made"));
     }
 }
